@@ -1,0 +1,3 @@
+module ironrack/lab/pause
+
+go 1.26.0
