@@ -1,0 +1,96 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read the inventory on the controller and derive the model; see plugin_utils/_model. No connection is opened."""
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence, Set
+
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.model import derive
+from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.problems import report
+from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.variables import BY_NAME, GROUPS, PREFIX
+
+# Relative to this file, which is where the collection is, however it was installed.
+RELEASES = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "playbooks", "vars", "releases")
+
+
+def plain(value, leave=()):
+    """:returns: the value in Python's own types; ``leave`` names keys that are not even looked at, since they hold secrets."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, Mapping):
+        return {plain(key): plain(value[key]) for key in value if key not in leave}
+    if isinstance(value, (Sequence, Set)) and not isinstance(value, bytes):
+        return [plain(entry) for entry in value]
+    return value
+
+
+class ActionModule(ActionBase):
+    """The action behind ironrack.cluster.cluster_model."""
+
+    TRANSFERS_FILES = False
+    BYPASS_HOST_LOOP = False
+    _VALID_ARGS = frozenset()
+    _supports_check_mode = True
+    _supports_async = False
+    _requires_connection = False
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        task_vars = task_vars or {}
+        groups = {name: list(members) for name, members in task_vars["groups"].items()}
+        unreadable = {}
+        play = self._read_play(task_vars, unreadable)
+        hosts = self._read_hosts(task_vars["hostvars"], groups, unreadable)
+        derived = derive(
+            hosts, groups, play, self._read_releases(), limit=task_vars.get("ansible_play_hosts_all"),
+            inventory_dir=plain(task_vars.get("inventory_dir") or ""), unreadable=unreadable)
+        if derived.problems:
+            raise AnsibleActionFail(report(derived.problems))
+        result.update(derived.model, changed=False)
+        if derived.warnings:
+            result["warnings"] = derived.warnings
+        return result
+
+    def _read_play(self, task_vars, unreadable):
+        wanted = [name for name in task_vars if name.startswith(PREFIX) and (name not in BY_NAME or BY_NAME[name].scope == "cluster")]
+        return self._pick(self._templar, task_vars, wanted, "", unreadable)
+
+    def _read_hosts(self, hostvars, groups, unreadable):
+        """One look at each host's variables: hostvars puts them together anew on every access."""
+        hosts = {}
+        for name in dict.fromkeys(host for group in GROUPS for host in groups.get(group, ())):
+            variables = hostvars.raw_get(name)
+            wanted = [one for one in variables if one in BY_NAME or one == "ansible_host" or one.startswith(PREFIX)]
+            templar = self._templar.copy_with_new_env(available_variables=variables)
+            hosts[name] = self._pick(templar, variables, wanted, "host %s, " % name, unreadable)
+        return hosts
+
+    @staticmethod
+    def _pick(templar, variables, names, where, unreadable):
+        """Read variables by name, each in the context of its own host; what cannot be evaluated goes to ``unreadable``."""
+        values = {}
+        for name in names:
+            known = BY_NAME.get(name)
+            if not known and name != "ansible_host":
+                values[plain(name)] = None  # only its name counts: it may be a mistyped one of ours
+                continue
+            shared = bool(known) and known.scope == "cluster"
+            if shared and name in unreadable:
+                continue  # told once is enough
+            raw = variables[name]
+            if known and known.secret and isinstance(raw, Mapping):
+                raw = {key: raw[key] for key in raw if key not in known.secret}
+            try:
+                values[plain(name)] = plain(templar.template(raw), known.secret if known else ())
+            except AnsibleError as error:
+                unreadable[name if shared else where + name] = str(error)
+        return values
+
+    def _read_releases(self):
+        names = sorted(name for name in os.listdir(RELEASES) if name.endswith(".yml"))
+        return {name[:-4]: plain(self._loader.load_from_file(os.path.join(RELEASES, name))) for name in names}

@@ -1,0 +1,166 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the model of a cluster to the documents that kubeadm reads. Pure.
+
+This is a private module_utils package: it may change in any release.
+"""
+from __future__ import annotations
+
+KUBEADM_API = "kubeadm.k8s.io/v1beta4"
+PKI = "/etc/kubernetes/pki"
+CRI_SOCKET = "unix:///run/containerd/containerd.sock"
+RESOLV_CONF = "/etc/kubernetes/resolv.conf"
+# kubeadm's defaults (1 and 4 minutes) failed on busy machines; these only bound a wait, they do not slow it down.
+TIMEOUTS = {"kubernetesAPICall": "5m0s", "kubeletHealthCheck": "10m0s", "controlPlaneComponentHealthCheck": "10m0s"}
+
+_KUBELET_LABELS = frozenset((
+    "kubernetes.io/hostname", "topology.kubernetes.io/zone", "topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/zone",
+    "failure-domain.beta.kubernetes.io/region", "beta.kubernetes.io/instance-type", "node.kubernetes.io/instance-type",
+    "kubernetes.io/os", "kubernetes.io/arch", "beta.kubernetes.io/os", "beta.kubernetes.io/arch"))
+
+
+def label_problems(labels):
+    """:returns: sentences about labels that a kubelet may not put on its own Node: with one of them it does not start."""
+    problems = []
+    for key in sorted(labels):
+        domain = key.split("/")[0] if "/" in key else ""
+        reserved = any(domain == name or domain.endswith("." + name) for name in ("kubernetes.io", "k8s.io"))
+        allowed = any(domain == name or domain.endswith("." + name) for name in ("kubelet.kubernetes.io", "node.kubernetes.io"))
+        if reserved and not allowed and key not in _KUBELET_LABELS:
+            problems.append("a kubelet may not set the label %s on its own Node; use a key of your own domain, or node.kubernetes.io/..." % key)
+    return problems
+
+
+def merged(base, extra):
+    """:returns: ``base`` with ``extra`` over it, dicts merged at every depth, everything else replaced."""
+    result = dict(base)
+    for key, value in (extra or {}).items():
+        both = isinstance(value, dict) and isinstance(result.get(key), dict)
+        result[key] = merged(result[key], value) if both else value
+    return result
+
+
+def extra_args(*groups):
+    """:returns: v1beta4's list of name and value; a list as a value repeats the flag, a later group replaces a name of an earlier one."""
+    together = {}
+    for group in groups:
+        together.update({str(name).lstrip("-"): value for name, value in (group or {}).items()})
+    return [{"name": name, "value": text(value)}
+            for name in sorted(together)
+            for value in (together[name] if isinstance(together[name], list) else [together[name]])]
+
+
+def text(value):
+    """:returns: a value as a flag wants it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def gates(feature_gates):
+    """:returns: the flag feature-gates, or nothing where there are none."""
+    return {"feature-gates": ",".join("%s=%s" % (name, text(on)) for name, on in sorted(feature_gates.items()))} if feature_gates else {}
+
+
+def node_registration(host, ignore_preflight_errors):
+    """:returns: the part that init and join share."""
+    labels = host["labels"]
+    problems = label_problems(labels)
+    if problems:
+        raise ValueError("%s: %s" % (host["name"], "; ".join(problems)))
+    arguments = {"node-ip": host["address"]}
+    if labels:
+        arguments["node-labels"] = ",".join("%s=%s" % item for item in sorted(labels.items()))
+    ignored = list(ignore_preflight_errors)
+    if not host["is_control_plane"]:
+        # The PKI has put the CA in place already; kubeadm join keeps a file that it finds there.
+        ignored.append("FileAvailable--etc-kubernetes-pki-ca.crt")
+    # hostname-override is left to kubeadm: it sets the flag where the name differs from the host's own.
+    return {"name": host["node_name"], "criSocket": CRI_SOCKET, "imagePullPolicy": "IfNotPresent", "taints": list(host["taints"]),
+            "kubeletExtraArgs": extra_args(arguments), "ignorePreflightErrors": sorted(set(ignored))}
+
+
+def cluster_configuration(cluster):
+    """:returns: ClusterConfiguration, the same on every control plane."""
+    args, network = cluster["args"], cluster["network"]
+    feature_gates = gates(args["feature_gates"])
+    quiet = {"profiling": "false"}
+    dns_tag = next(image["tag"] for image in cluster["release"]["images"] if image["name"].endswith("coredns/coredns"))
+    return {
+        "apiVersion": KUBEADM_API, "kind": "ClusterConfiguration",
+        "clusterName": cluster["name"],
+        "kubernetesVersion": "v%s" % cluster["kubernetes_version"],
+        "controlPlaneEndpoint": cluster["endpoint"]["address"],
+        "certificatesDir": PKI,
+        "etcd": {"external": {"endpoints": list(cluster["etcd"]["apiserver_endpoints"]), "caFile": PKI + "/etcd/ca.crt",
+                              "certFile": PKI + "/apiserver-etcd-client.crt", "keyFile": PKI + "/apiserver-etcd-client.key"}},
+        "networking": {"podSubnet": network["pod_cidr"], "serviceSubnet": network["service_cidr"], "dnsDomain": cluster["domain"]},
+        "dns": {"imageTag": dns_tag},
+        "apiServer": {"certSANs": list(cluster["apiserver_sans"]),
+                      "extraArgs": extra_args(quiet, {"kubelet-certificate-authority": PKI + "/ca.crt"}, feature_gates, args["apiserver"])},
+        "controllerManager": {"extraArgs": extra_args(quiet, feature_gates, args["controller_manager"])},
+        "scheduler": {"extraArgs": extra_args(quiet, feature_gates, args["scheduler"])},
+    }
+
+
+def kubelet_configuration(cluster, resolv_conf):
+    """:returns: KubeletConfiguration; kubeadm hands it to every node of the cluster."""
+    base = {
+        "apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration",
+        "cgroupDriver": "systemd",
+        "serverTLSBootstrap": True,
+        "rotateCertificates": True,
+        "tlsMinVersion": "VersionTLS12",
+        "authentication": {"anonymous": {"enabled": False}, "webhook": {"enabled": True}},
+        "authorization": {"mode": "Webhook"},
+        "clusterDNS": [cluster["network"]["dns_ip"]],
+        "clusterDomain": cluster["domain"],
+    }
+    if cluster["args"]["feature_gates"]:
+        base["featureGates"] = dict(cluster["args"]["feature_gates"])
+    path = resolv_conf or (RESOLV_CONF if cluster["dns_servers"] else "")
+    if path:
+        base["resolvConf"] = path
+    return merged(base, cluster["args"]["kubelet"])
+
+
+def proxy_configuration(cluster, extra):
+    """:returns: KubeProxyConfiguration."""
+    base = {"apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "kind": "KubeProxyConfiguration", "mode": "nftables"}
+    if cluster["args"]["feature_gates"]:
+        base["featureGates"] = dict(cluster["args"]["feature_gates"])
+    return merged(base, extra)
+
+
+def documents(cluster, name, ignore_preflight_errors=(), kube_proxy_config=None, resolv_conf=""):
+    """All documents for one host: what creates a cluster (control planes only), and what joins one.
+
+    Any control plane can be the one that creates the cluster, so each has the same documents apart from its own address.
+
+    :param cluster: the model.
+    :param name: the host's name in the inventory.
+    :param ignore_preflight_errors: names of kubeadm's checks.
+    :param kube_proxy_config: fields over the KubeProxyConfiguration.
+    :param resolv_conf: path of the resolv.conf that pods get; chosen by the model's DNS servers where empty.
+    :returns: a list of dicts.
+    :raises ValueError: on a setting that no kubelet would start with.
+    """
+    host = cluster["hosts"][name]
+    registration = node_registration(host, ignore_preflight_errors)
+    join = {"apiVersion": KUBEADM_API, "kind": "JoinConfiguration", "nodeRegistration": registration, "timeouts": dict(TIMEOUTS)}
+    if not host["is_control_plane"]:
+        return [join]
+    port = next(server["port"] for server in cluster["api_servers"] if server["name"] == name)
+    own_endpoint = {"advertiseAddress": host["address"], "bindPort": port}
+    join["controlPlane"] = {"localAPIEndpoint": dict(own_endpoint)}
+    init = {
+        "apiVersion": KUBEADM_API, "kind": "InitConfiguration",
+        "localAPIEndpoint": own_endpoint,
+        "nodeRegistration": registration,
+        # kubeadm always makes a token; this one ends soon. Joins get one of their own.
+        "bootstrapTokens": [{"ttl": "1h0m0s", "usages": ["signing", "authentication"],
+                             "groups": ["system:bootstrappers:kubeadm:default-node-token"]}],
+        "skipPhases": ["show-join-command"],
+        "timeouts": dict(TIMEOUTS),
+    }
+    return [init, cluster_configuration(cluster), kubelet_configuration(cluster, resolv_conf),
+            proxy_configuration(cluster, kube_proxy_config), join]

@@ -1,0 +1,113 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the kernel and the system say of themselves, from text to values. No I/O.
+
+This is a private module_utils package: it may change in any release.
+"""
+from __future__ import annotations
+
+import re
+import socket
+import struct
+
+LISTEN = "0A"
+
+
+def os_release(text):
+    """:returns: /etc/os-release as a dictionary."""
+    found = {}
+    for line in text.splitlines():
+        name, equals, value = line.partition("=")
+        if equals and not line.startswith("#"):
+            found[name.strip()] = value.strip().strip("\"'")
+    return found
+
+
+def memory_mib(text):
+    """:returns: MemTotal of /proc/meminfo in MiB, or 0 where it is not said."""
+    match = re.search(r"^MemTotal:\s+(\d+) kB", text, re.M)
+    return int(match.group(1)) // 1024 if match else 0
+
+
+def _address(word):
+    """:returns: an address of /proc/net/tcp or tcp6: groups of four bytes, each in the machine's byte order (little-endian on x86)."""
+    raw = b"".join(struct.pack("=I", int(word[start:start + 8], 16)) for start in range(0, len(word), 8))
+    return socket.inet_ntop(socket.AF_INET if len(raw) == 4 else socket.AF_INET6, raw)
+
+
+def listeners(text):
+    """:returns: [(address, port, inode)] of the listening sockets in /proc/net/tcp or tcp6."""
+    found = []
+    for line in text.splitlines()[1:]:
+        words = line.split()
+        if len(words) > 9 and words[3] == LISTEN:
+            address, dummy, port = words[1].partition(":")
+            found.append((_address(address), int(port, 16), words[9]))
+    return found
+
+
+def local_ipv4(text):
+    """:returns: the host's own IPv4 addresses from /proc/net/fib_trie."""
+    found, address = [], ""
+    for line in text.splitlines():
+        match = re.search(r"\|-- (\S+)$", line)
+        if match:
+            address = match.group(1)
+        elif "/32 host LOCAL" in line and address not in found:
+            found.append(address)
+    return found
+
+
+def local_ipv6(text):
+    """:returns: the host's own IPv6 addresses from /proc/net/if_inet6."""
+    return [socket.inet_ntop(socket.AF_INET6, bytes.fromhex(line.split()[0])) for line in text.splitlines() if line.strip()]
+
+
+def cgroup_v1_controllers(text):
+    """:returns: enabled controllers from /proc/cgroups."""
+    rows = [line.split() for line in text.splitlines() if line and not line.startswith("#")]
+    return sorted(row[0] for row in rows if len(row) == 4 and row[3] == "1")
+
+
+def kernel_config(text):
+    """:returns: option -> y or m; an option that is not set is left out."""
+    return dict(re.findall(r"^(CONFIG_[A-Z0-9_]+)=([ym])$", text, re.M))
+
+
+def module_names(*texts):
+    """:returns: names of kernel modules in modules.dep and modules.builtin, with '_' for '-'."""
+    found = set()
+    for text in texts:
+        for line in text.splitlines():
+            path = line.partition(":")[0].strip()
+            if ".ko" in path:
+                found.add(path.rpartition("/")[2].partition(".ko")[0].replace("-", "_"))
+    return found
+
+
+def features(wanted, config, modules, filesystems):
+    """Whether the kernel can do something, as far as it says.
+
+    :param wanted: name -> (option of the configuration, name of the module).
+    :param config: :func:`kernel_config`, empty where the kernel does not show it.
+    :param modules: :func:`module_names`.
+    :param filesystems: names in /proc/filesystems.
+    :returns: name -> True, False, or None where nothing tells.
+    """
+    told = {}
+    for name, (option, module) in wanted.items():
+        if module in modules or module in filesystems or config.get(option) == "y":
+            told[name] = True
+        elif config:
+            # Configured as a module that is not installed: no role can load it either.
+            told[name] = False if modules or option not in config else None
+        else:
+            told[name] = False if modules else None
+    return told
+
+
+def kubeconfig_server(text):
+    """:returns: host:port that a kubeconfig points to, or an empty string. YAML or JSON: the hosts have no YAML reader."""
+    match = re.search(r"[\"']?\bserver[\"']?:\s*[\"']?https?://([^\s\"'/,}]+)", text)
+    return match.group(1) if match else ""

@@ -1,0 +1,132 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads a host, and changes nothing on it.
+
+This is a private module_utils package: it may change in any release.
+"""
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import socket
+import sys
+import time
+
+from . import parse
+from .decide import FEATURES, FOREIGN_RUNTIMES, disk_folders, ports
+
+#: What other distributions of Kubernetes leave where they are installed.
+OTHER_KUBERNETES = ("/etc/rancher/k3s/k3s.yaml", "/etc/rancher/rke2/rke2.yaml", "/var/snap/microk8s/current")
+ETCD_OURS = "/etc/etcd/pki/ca.crt"
+ETCD_DATA = ("/var/lib/etcd/data/member", "/var/lib/etcd/member", "/var/lib/etcd/default/member")
+
+
+def text_of(path):
+    """:returns: a file's text, or nothing where it cannot be read: a probe says what it sees."""
+    try:
+        with open(path, "r", encoding="utf-8", errors="replace") as stream:
+            return stream.read()
+    except OSError:
+        return ""
+
+
+def probe(wants):
+    """:returns: what decide() and the verdict look at."""
+    names = ports(wants)
+    release = os.uname().release
+    return {
+        "time": time.time(),
+        "hostname": socket.gethostname(),
+        "machine_id": text_of("/etc/machine-id").strip(),
+        "os": parse.os_release(text_of("/etc/os-release")),
+        "machine": os.uname().machine,
+        "kernel": release,
+        "python": list(sys.version_info[:3]),
+        "uid": os.geteuid(),
+        "init": text_of("/proc/1/comm").strip(),
+        "memory_mib": parse.memory_mib(text_of("/proc/meminfo")),
+        "disks": {folder: _disk(folder) for folder in disk_folders(wants.parts)},
+        "cgroup": _cgroup(),
+        "features": parse.features(FEATURES, _kernel_config(release), _kernel_modules(release), text_of("/proc/filesystems").split()),
+        "listening": _listening(names),
+        "addresses": parse.local_ipv4(text_of("/proc/net/fib_trie")) + parse.local_ipv6(text_of("/proc/net/if_inet6")),
+        "kubelet_server": parse.kubeconfig_server(text_of("/etc/kubernetes/kubelet.conf")),
+        "kubernetes_other": [path for path in OTHER_KUBERNETES if os.path.exists(path)],
+        "etcd_manifest": os.path.exists("/etc/kubernetes/manifests/etcd.yaml"),
+        "etcd_foreign_data": "" if os.path.exists(ETCD_OURS) else next((path for path in ETCD_DATA if os.path.isdir(path)), ""),
+        "runtimes": sorted({name for dummy, name in _processes()}.intersection(FOREIGN_RUNTIMES)),
+        "openssl": shutil.which("openssl") or "",
+    }
+
+
+def _disk(folder):
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    seen = os.statvfs(folder)
+    return {"size_mib": seen.f_blocks * seen.f_frsize >> 20, "free_mib": seen.f_bavail * seen.f_frsize >> 20}
+
+
+def _cgroup():
+    unified = text_of("/sys/fs/cgroup/cgroup.controllers").split()
+    if unified:
+        return {"version": 2, "controllers": sorted(unified)}
+    return {"version": 1, "controllers": parse.cgroup_v1_controllers(text_of("/proc/cgroups"))}
+
+
+def _kernel_config(release):
+    try:
+        with gzip.open("/proc/config.gz", "rt", encoding="ascii", errors="replace") as stream:
+            return parse.kernel_config(stream.read())
+    except OSError:
+        return parse.kernel_config(text_of("/boot/config-" + release))
+
+
+def _kernel_modules(release):
+    found = parse.module_names(*[text_of("/lib/modules/%s/%s" % (release, name)) for name in ("modules.dep", "modules.builtin")])
+    loaded = {line.split()[0] for line in text_of("/proc/modules").splitlines() if line}
+    # What is loaded counts, and is no sign that the list of all modules is there.
+    return found | loaded if found else found
+
+
+def _processes():
+    """:returns: (pid, name) of every process; one that ends meanwhile is left out."""
+    for pid in os.listdir("/proc"):
+        if pid.isdigit():
+            name = text_of("/proc/%s/comm" % pid).strip()
+            if name:
+                yield pid, name
+
+
+def _listening(wanted):
+    """:returns: who listens on the wanted ports. Descriptors of processes are only gone through where one of those is in use."""
+    sockets = []
+    for path in ("/proc/net/tcp", "/proc/net/tcp6"):
+        sockets += [entry for entry in parse.listeners(text_of(path)) if entry[1] in wanted]
+    owners = _owners({"socket:[%s]" % inode for dummy, dummy2, inode in sockets}) if sockets else {}
+    found = []
+    for address, port, inode in sockets:
+        pid, name = owners.get("socket:[%s]" % inode, ("", ""))
+        found.append({"address": address, "port": port, "process": name, "pid": pid})
+    return found
+
+
+def _owners(links):
+    owners = {}
+    for pid, name in _processes():
+        try:
+            descriptors = os.listdir("/proc/%s/fd" % pid)
+        except OSError:
+            continue
+        for descriptor in descriptors:
+            try:
+                link = os.readlink("/proc/%s/fd/%s" % (pid, descriptor))
+            except OSError:
+                continue
+            # systemd holds the sockets it activates too: the program that was started with it is the one to name.
+            if link in links and (link not in owners or owners[link][0] == "1"):
+                owners[link] = (pid, name)
+        if len(owners) == len(links) and "1" not in [owner for owner, dummy in owners.values()]:
+            break
+    return owners

@@ -1,0 +1,97 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What certificates a cluster needs, and which host gets which of their files."""
+from __future__ import annotations
+
+from .addresses import is_address, nth
+
+LEAF_DAYS = 365
+STORE = "/etc/ironrack/pki"
+ETCD = "/etc/etcd/pki"
+KUBERNETES = "/etc/kubernetes/pki"
+OURS = "/etc/ironrack"
+SERVICE_CA = OURS + "/service-ca.crt"
+
+
+def _sans(names):
+    return ["%s:%s" % ("IP" if is_address(name) else "DNS", name) for name in dict.fromkeys(names) if name]
+
+
+def loopback(plan):
+    """:returns: the loopback address of the cluster's family."""
+    return "::1" if plan.values["cluster_address_family"] == "ipv6" else "127.0.0.1"
+
+
+def apiserver_sans(plan, endpoint):
+    """:returns: what every API server's certificate names beside its own host, in kubeadm's plain form."""
+    domain = plan.values["cluster_domain"]
+    names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc." + domain, "localhost",
+             nth(plan.values["cluster_service_cidr"], 1), loopback(plan), endpoint["host"], endpoint["vip"]]
+    return [name for name in dict.fromkeys(names + plan.values["cluster_extra_sans"]) if name]
+
+
+def _certificate(name, authority, common_name, usages, organizations=(), sans=()):
+    return {"name": name, "authority": authority, "common_name": common_name, "organizations": list(organizations),
+            "sans": list(sans), "usages": list(usages), "days": LEAF_DAYS}
+
+
+def bundle(plan, host, sans, mirrored):
+    """:returns: the part ``pki`` of the model: authorities, key pairs and certificates of the whole cluster.
+
+    :param host: the host that keeps the store.
+    :param sans: see :func:`apiserver_sans`.
+    """
+    own = {"kubernetes-ca": plan.values["cluster_pki_kubernetes_ca"], "etcd-ca": plan.values["cluster_pki_etcd_ca"]}
+    names = {"etcd-ca": "etcd-ca", "kubernetes-ca": "kubernetes", "front-proxy-ca": "front-proxy-ca", "service-ca": "ironrack-service-ca"}
+    authorities = [
+        {"name": name, "common_name": common_name, "cert": own.get(name, {}).get("cert", ""), "key": own.get(name, {}).get("key", "")}
+        for name, common_name in names.items()]
+    client, server, both = ("client",), ("server",), ("server", "client")
+    made = [_certificate("etcd-" + one.name, "etcd-ca", one.name, both,
+                         sans=_sans([one.name, one.address, "localhost", loopback(plan)])) for one in plan.group("etcd")]
+    made += [_certificate("apiserver-" + one.name, "kubernetes-ca", "kube-apiserver", server,
+                          sans=_sans([one.name, one.address] + sans)) for one in plan.group("control_plane")]
+    if mirrored:
+        made += [_certificate("mirror-" + one.name, "service-ca", one.name, server,
+                              sans=_sans([one.name, one.address])) for one in plan.group("mirror")]
+    made += [
+        _certificate("apiserver-etcd-client", "etcd-ca", "kube-apiserver-etcd-client", client),
+        _certificate("etcd-health-client", "etcd-ca", "ironrack-etcd-health", client),
+        _certificate("apiserver-kubelet-client", "kubernetes-ca", "kube-apiserver-kubelet-client", client, ["kubeadm:cluster-admins"]),
+        _certificate("front-proxy-client", "front-proxy-ca", "front-proxy-client", client),
+        _certificate("admin", "kubernetes-ca", "ironrack-admin", client, ["system:masters"]),
+        _certificate("csr-approver", "kubernetes-ca", "ironrack:kubelet-csr-approver", client),
+        _certificate("balancer-probe", "kubernetes-ca", "ironrack:balancer-probe", client),
+    ]
+    return {"host": host, "store": STORE, "authorities": authorities, "keypairs": [{"name": "sa"}], "certificates": made}
+
+
+def _pair(path, source):
+    return [(path + ".crt", source + ".crt"), (path + ".key", source + ".key")]
+
+
+def host_files(host):
+    """:returns: the part ``pki_files`` of one host: where which file of the bundle goes, in the order of their paths."""
+    files = []
+    if host.is_in("etcd"):
+        files += [(ETCD + "/ca.crt", "etcd-ca.crt")] + _pair(ETCD + "/member", "etcd-" + host.name)
+        files += _pair(ETCD + "/health-client", "etcd-health-client")
+    if host.is_in("control_plane"):
+        files += _pair(KUBERNETES + "/ca", "kubernetes-ca") + [(KUBERNETES + "/sa.key", "sa.key"), (KUBERNETES + "/sa.pub", "sa.pub")]
+        files += _pair(KUBERNETES + "/front-proxy-ca", "front-proxy-ca") + _pair(KUBERNETES + "/front-proxy-client", "front-proxy-client")
+        files += _pair(KUBERNETES + "/apiserver", "apiserver-" + host.name)
+        files += _pair(KUBERNETES + "/apiserver-kubelet-client", "apiserver-kubelet-client")
+        files += _pair(KUBERNETES + "/apiserver-etcd-client", "apiserver-etcd-client") + [(KUBERNETES + "/etcd/ca.crt", "etcd-ca.crt")]
+        files += _pair(OURS + "/csr-approver", "csr-approver")
+    if host.is_in("workers"):
+        files.append((KUBERNETES + "/ca.crt", "kubernetes-ca.crt"))
+    if host.is_in("load_balancers"):
+        files += [(OURS + "/kubernetes-ca.crt", "kubernetes-ca.crt")] + _pair(OURS + "/balancer-probe", "balancer-probe")
+    # The mirror's own certificate is put in place by its role, and the authority's by role host, which needs it for its packages.
+    return [_file(path, source) for path, source in sorted(set(files))]
+
+
+def _file(path, source):
+    owner = "etcd" if path.startswith(ETCD + "/") else "root"
+    return {"path": path, "source": source, "mode": "0600" if path.endswith(".key") else "0644", "owner": owner, "group": owner}

@@ -1,0 +1,69 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a cluster of this shape promises, and in plain sentences what it does not."""
+from __future__ import annotations
+
+from collections import Counter
+
+
+def promises(plan, endpoint, colocated, mirrored):
+    """:returns: {kept: [sentences], not_kept: [sentences]}."""
+    kept, not_kept = [], []
+
+    def promise(holds, sentence, otherwise):
+        (kept if holds else not_kept).append(sentence if holds else otherwise)
+
+    def names(group):
+        return plan.groups[group]
+
+    planes, members, balancers, workers = names("control_plane"), names("etcd"), names("load_balancers"), names("workers")
+    promise(len(planes) > 1, "The Kubernetes API goes on while any one of %s is away." % ", ".join(planes),
+            "The API is away while %s is: it is the only control plane." % planes[0])
+    promise(len(members) > 2, "No data and no write is lost for good while any %d of the %d etcd members %s away." % (
+        len(members) // 2, len(members), "is" if len(members) // 2 == 1 else "are"),
+        "The API is away while %s is, and the cluster's data with its disk: it is the only etcd member." % members[0])
+    promise(colocated, "An API server uses the etcd member of its own host only: a silently lost host costs no request of the others.",
+            "etcd does not stand on the control planes' own hosts: a silently lost etcd host can make requests of any API server wait "
+            "until its connection is given up.")
+    if balancers and endpoint["vip"]:
+        promise(len(balancers) > 1, "The endpoint %s moves to another load balancer when its holder is lost." % endpoint["address"],
+                "The endpoint %s is away while %s is: it is the only load balancer." % (endpoint["address"], balancers[0]))
+    elif endpoint["kind"] == "external":
+        not_kept.append("The endpoint %s is the site's own: how long it is away when something is lost is not in our hands." % (
+            endpoint["address"]))
+    else:
+        not_kept.append("There is no balancer that could fail over: the endpoint %s is one host's own address, and away while it is." % (
+            endpoint["address"]))
+    _zones(plan, promise)
+    if not workers:
+        not_kept.append("There are no workers: pods that do not tolerate the control planes' taint have no place.")
+    else:
+        promise(len(workers) > 1, "Pods of a lost worker find a place on another one.",
+                "Pods of %s have no other place while it is away: it is the only worker." % workers[0])
+    if mirrored:
+        not_kept.append("While %s is away no host fetches new images or packages: it is the only mirror. What runs goes on." % (
+            names("mirror")[0]))
+    return {"kept": kept, "not_kept": not_kept}
+
+
+def _zones(plan, promise):
+    def zones(group):
+        return Counter(host.values["zone"] for host in plan.group(group))
+
+    members = zones("etcd")
+    largest, count = members.most_common(1)[0]
+    quorum = sum(members.values()) // 2 + 1
+    survives = "" not in members and sum(members.values()) - count >= quorum and len(zones("control_plane")) > 1
+    promise(survives, "The loss of a whole zone leaves etcd its quorum and the API a control plane.",
+            "The loss of a zone can stop the cluster: etcd %s, and only three zones with a member each survive the loss of any one." % (
+                "has members without a zone" if "" in members else "and the API stand in %d zone%s; %s holds %d of %d members" % (
+                    len(members), "" if len(members) == 1 else "s", largest, count, sum(members.values()))))
+    if plan.groups["load_balancers"]:
+        balancers = zones("load_balancers")
+        promise(len(balancers) > 1 and "" not in balancers, "The load balancers stand in different zones.",
+                "The load balancers do not stand in zones apart: with that zone the endpoint is lost.")
+    if len(plan.groups["workers"]) > 1:
+        workers = zones("workers")
+        promise(len(workers) > 1 and "" not in workers, "The workers stand in %d zones." % len(workers),
+                "The workers do not stand in zones apart: with that zone all pods are lost.")

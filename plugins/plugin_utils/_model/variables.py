@@ -1,0 +1,91 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every variable that the model reads: its type, default and meaning. Type checks, defaults, 'did you mean' and the docs come from here."""
+from __future__ import annotations
+
+from collections import namedtuple
+
+#: scope: cluster (one value, the same for all hosts) or host. keys: the keys a dictionary may have. secret: those of them that never
+#: enter the model. default None: derived, as the description says.
+Variable = namedtuple("Variable", ("name", "type", "default", "description", "scope", "choices", "keys", "secret"))
+
+
+def _variable(name, kind, default, description, scope="cluster", choices=(), keys=(), secret=()):
+    return Variable(name, kind, default, description, scope, choices, keys, secret)
+
+
+VARIABLES = (
+    _variable("cluster_name", "label", "ironrack", "Name of the cluster; it is in its kubeconfig and in etcd's cluster token."),
+    _variable("cluster_profile", "str", "standard",
+              "How much the cluster is asked to be: 'production' and 'standard' want real machines, 'lab' is content with small ones.",
+              choices=("standard", "production", "lab")),
+    _variable("cluster_kubernetes_version", "version", "1.36.4", "The Kubernetes release; one of the files in playbooks/vars/releases."),
+    _variable("cluster_domain", "dns_name", "cluster.local", "DNS domain of Services."),
+    _variable("cluster_pod_cidr", "network", None, "Network of the pods: 10.244.0.0/16, or fd00:10:244::/56 with IPv6."),
+    _variable("cluster_service_cidr", "network", None, "Network of the Services: 10.96.0.0/16, or fd00:10:96::/112 with IPv6."),
+    _variable("cluster_vip", "address", "", "A free address in the load balancers' network, that the healthy one of them holds."),
+    _variable("cluster_vip_prefix", "prefix", 0, "Prefix length of the VIP's network; 0 means 24, or 64 with IPv6."),
+    _variable("cluster_endpoint", "endpoint", "",
+              "host or host:port of the API as clients know it: a DNS name for the VIP, or a load balancer that the site runs itself."),
+    _variable("cluster_api_port", "port", 6443, "Port of the API servers, and of the load balancers in front of them."),
+    _variable("cluster_pki_host", "str", None,
+              "The host that keeps the certificate authorities; the first of group mirror, else the first of group etcd."),
+    _variable("cluster_client_host", "str", "localhost", "Where the API is called from: localhost is the controller."),
+    _variable("cluster_kubeconfig", "str", None,
+              "Where the administrator's kubeconfig is put on the client host; ~/.ironrack/NAME/kubeconfig where it is not set. Reports go to its folder."),
+    _variable("cluster_source", "str", None,
+              "Where binaries and images come from; 'mirror' where the group mirror has a host, else 'upstream'.",
+              choices=("mirror", "upstream")),
+    _variable("cluster_registry", "dict", {}, "The site's own image registry, instead of the mirror's.",
+              keys=("url", "username", "password", "ca_file"), secret=("password",)),
+    _variable("cluster_proxy", "dict", {}, "HTTP proxy for everything that leaves the site.", keys=("http", "https", "no_proxy")),
+    _variable("cluster_ntp_servers", "list of servers", [], "Time servers of the hosts; empty leaves time to the site."),
+    _variable("cluster_dns_servers", "list of addresses", [], "Name servers of the hosts; empty leaves resolv.conf alone."),
+    _variable("cluster_node_interface", "str", "", "Interface of the cluster's network; found by the host's address where empty.",
+              scope="host"),
+    _variable("cluster_node_address", "address", None, "The host's address in the cluster's network; ansible_host where not set.",
+              scope="host"),
+    _variable("cluster_address_family", "str", "ipv4", "Family of all addresses of the cluster.", choices=("ipv4", "ipv6")),
+    _variable("cluster_mtu", "mtu", 0, "MTU of the pod network; 0 lets it find out."),
+    _variable("cluster_extra_sans", "list of SANs", [], "More names and addresses in the API servers' certificates."),
+    _variable("cluster_feature_gates", "feature gates", {}, "Kubernetes feature gates, for all components."),
+    _variable("cluster_apiserver_extra_args", "arguments", {}, "More flags of kube-apiserver."),
+    _variable("cluster_controller_manager_extra_args", "arguments", {}, "More flags of kube-controller-manager."),
+    _variable("cluster_scheduler_extra_args", "arguments", {}, "More flags of kube-scheduler."),
+    _variable("cluster_etcd_extra_args", "arguments", {}, "More flags of etcd."),
+    _variable("cluster_kubelet_extra_config", "dict", {}, "More fields of KubeletConfiguration."),
+    _variable("cluster_node_labels", "labels", {}, "Labels of the host's node.", scope="host"),
+    _variable("cluster_node_taints", "list of taints", [], "Taints of the host's node.", scope="host"),
+    _variable("cluster_pki_kubernetes_ca", "dict of str", {},
+              "The site's own intermediate CA for Kubernetes: paths of cert and key on the PKI host.", keys=("cert", "key")),
+    _variable("cluster_pki_etcd_ca", "dict of str", {},
+              "The site's own intermediate CA for etcd: paths of cert and key on the PKI host.", keys=("cert", "key")),
+    _variable("cluster_packages_from_mirror", "bool", True, "Whether hosts of a mirrored cluster take OS packages from the mirror too."),
+    _variable("cluster_hooks", "dict of str", {}, "The site's own tasks: name of a hook -> task file."),
+    _variable("cluster_plan", "bool", False, "Run every play in check mode: nothing is changed, and the run says what would be."),
+    _variable("zone", "label_value", "", "The failure domain the host stands in: a room, a row, a power feed.", scope="host"),
+)
+
+BY_NAME = {variable.name: variable for variable in VARIABLES}
+PREFIX = "cluster_"
+#: Roles whose names begin with the prefix: their variables are theirs.
+ROLE_PREFIXES = ("cluster_addons_", "cluster_health_")
+#: What a person tries first.
+VARIABLE_ALIASES = {
+    "cluster_version": "cluster_kubernetes_version", "cluster_k8s_version": "cluster_kubernetes_version",
+    "cluster_interface": "cluster_node_interface", "cluster_address": "cluster_node_address", "cluster_labels": "cluster_node_labels",
+    "cluster_taints": "cluster_node_taints",
+}
+
+#: Groups the model knows; those that later parts use are named, so that their hosts are part of the cluster from the start.
+GROUPS = (
+    "load_balancers", "etcd", "control_plane", "workers", "gpu_workers", "mirror",
+    "monitoring", "object_store", "opensearch_managers", "opensearch_data", "opensearch_dashboards",
+)
+#: What other tools call them: difflib alone would not find these.
+GROUP_ALIASES = {
+    "kube_control_plane": "control_plane", "kube-master": "control_plane", "kube_master": "control_plane", "masters": "control_plane",
+    "master": "control_plane", "controllers": "control_plane", "kube_node": "workers", "kube-node": "workers", "nodes": "workers",
+    "lb": "load_balancers", "loadbalancers": "load_balancers", "gpu": "gpu_workers", "gpus": "gpu_workers", "registry": "mirror",
+}

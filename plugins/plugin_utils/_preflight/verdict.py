@@ -1,0 +1,101 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One verdict over the probes of all hosts: their own problems, and those that only show when hosts are compared."""
+from __future__ import annotations
+
+from collections import namedtuple
+
+#: ok: whether nothing stands against it. accepted: problems that the site takes on itself. text: for a person.
+Verdict = namedtuple("Verdict", ("ok", "problems", "accepted", "unreachable", "warnings", "text"))
+
+#: Seconds that two hosts may be apart: etcd warns from one second on, and a certificate must not be 'not yet valid' where it is used.
+MOST_APART = 2.0
+
+
+def judge(results, accept=()):
+    """Judge all hosts.
+
+    :param results: host -> result of preflight_probe, or None where there is none.
+    :param accept: names of checks whose problems are told and do not count.
+    :returns: :class:`Verdict`; problems and accepted are lists of (host, problem).
+    """
+    unreachable = {host: result["silent"] for host, result in results.items() if result and result.get("silent")}
+    probed = {host: result for host, result in results.items() if result and host not in unreachable}
+    found = [(host, _problem("not_probed", "there is no result of a probe", "one", "run the probe on it first"))
+             for host, result in results.items() if not result]
+    found += [(host, problem) for host, result in probed.items() for problem in result.get("problems", ())]
+    found += list(_same_machines(probed))
+    clocks, warnings = _clocks(probed)
+    found += clocks
+    if not results:
+        found.append(("the inventory", _problem("not_probed", "no host was probed", "at least one", "see that --limit leaves a host")))
+    counted = [(host, problem) for host, problem in found if problem["check"] not in accept]
+    accepted = [(host, problem) for host, problem in found if problem["check"] in accept]
+    warnings += ["%s: %s (accepted: %s)" % (host, problem["what"], problem["check"]) for host, problem in accepted]
+    ok = not counted and not unreachable
+    return Verdict(ok, counted, accepted, unreachable, warnings, _text(results, counted, unreachable))
+
+
+def _problem(check, what, expected, mend):
+    return {"check": check, "what": what, "expected": expected, "mend": mend}
+
+
+def _same_machines(probed):
+    owners = {}
+    for host, result in probed.items():
+        machine_id = result.get("probe", {}).get("machine_id")
+        if machine_id:
+            owners.setdefault(machine_id, []).append(host)
+    for machine_id, hosts in owners.items():
+        if len(hosts) > 1:
+            for host in hosts:
+                yield host, _problem(
+                    "same_machine", "its machine id is that of %s too" % ", ".join(other for other in hosts if other != host),
+                    "a machine id of its own: the same one means one machine under two names, or a cloned image",
+                    "correct ansible_host; on clones: rm /etc/machine-id, systemd-machine-id-setup, reboot")
+
+
+def _offsets(probed):
+    """:returns: host -> (lowest, highest) seconds it can be ahead of the controller: the probe looked somewhere between two readings."""
+    offsets = {}
+    for host, result in probed.items():
+        seen, around = result.get("probe", {}).get("time"), result.get("controller_time")
+        if seen is not None and around:
+            offsets[host] = (seen - around[1], seen - around[0])
+    return offsets
+
+
+def _clocks(probed):
+    """Only what is certain is a problem: a slow answer widens the interval, and does not make a clock wrong."""
+    offsets = _offsets(probed)
+    if not offsets:
+        return [], []
+    # The hosts' own middle is the reference: they have to agree with each other, and a laptop's clock is not theirs.
+    middles = sorted((low + high) / 2 for low, high in offsets.values())
+    reference = middles[len(middles) // 2] if len(middles) != 2 else 0.0
+    whose = "the other hosts'" if len(offsets) > 2 else "the controller's"
+    problems = []
+    for host, (low, high) in offsets.items():
+        ahead, behind = low - reference, reference - high
+        if max(ahead, behind) > MOST_APART:
+            problems.append((host, _problem(
+                "clock", "its clock is %.1f s %s %s" % (max(ahead, behind), "ahead of" if ahead > behind else "behind", whose),
+                "at most %.0f s" % MOST_APART, "set cluster_ntp_servers, or mend the site's time service, and wait until it is in step")))
+    if not problems and all(low > MOST_APART or high < -MOST_APART for low, high in offsets.values()):
+        return [], ["The hosts agree on the time, and the controller's clock is %.1f s away from it." % abs(middles[0])]
+    return problems, []
+
+
+def _text(results, problems, unreachable):
+    if not problems and not unreachable:
+        return "1 host is fit for its part" if len(results) == 1 else "%d hosts are fit for their parts" % len(results)
+    hosts = list(dict.fromkeys(list(unreachable) + [host for host, dummy in problems]))
+    lines = ["Nothing was changed: %d of %d hosts cannot take their part yet." % (len(hosts), len(results))]
+    for host in hosts:
+        lines.append("%s:" % host)
+        if host in unreachable:
+            lines.append("  - it cannot be reached: %s. To mend it: start it, or leave it out with --limit" % unreachable[host].strip().rstrip("."))
+        lines += ["  - %s [%s]. Expected: %s. To mend it: %s" % (problem["what"], problem["check"], problem["expected"], problem["mend"])
+                  for other, problem in problems if other == host]
+    return "\n".join(lines)
