@@ -1,0 +1,115 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writes the parts of the documentation that are made from code, and checks what is not.
+
+    tests/gates/docs.py          writes each role's table of variables, and docs/variables.md
+    tests/gates/docs.py --check  changes nothing; fails where a page is stale or a link leads nowhere
+"""
+from __future__ import annotations
+
+import json
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+MARK = "<!-- table generated from meta/argument_specs.yml -->"
+VARIABLES_MARK = "<!-- table generated from plugins/plugin_utils/_model/variables.py -->"
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+
+def cell(value):
+    """:returns: a value as the text of one table cell."""
+    if isinstance(value, list):
+        value = " ".join(str(part) for part in value)
+    return re.sub(r"\s+", " ", str(value)).strip().replace("|", "\\|")
+
+
+def default_of(option):
+    """:returns: how an option's default is shown."""
+    if option.get("required"):
+        return "required"
+    return "`%s`" % json.dumps(option["default"]) if "default" in option else ""
+
+
+def table(options):
+    """:returns: a Markdown table of an argument spec's options."""
+    lines = ["| variable | type | default | meaning |", "| --- | --- | --- | --- |"]
+    for name, option in options.items():
+        kind = option.get("type", "str")
+        if option.get("elements"):
+            kind += " of " + option["elements"]
+        meaning = cell(option.get("description", ""))
+        if option.get("choices"):
+            meaning += " One of " + ", ".join("`%s`" % choice for choice in option["choices"]) + "."
+        lines.append("| `%s` | %s | %s | %s |" % (name, kind, cell(default_of(option)), meaning))
+    return "\n".join(lines)
+
+
+def role_page(role):
+    """:returns: what a role's README has to be: the prose by hand, then the table from its argument_specs."""
+    page = role / "README.md"
+    prose = page.read_text().split(MARK)[0].rstrip() if page.exists() else "# %s" % role.name
+    specs = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text())["argument_specs"]
+    parts = [prose, "", MARK, ""]
+    for entry, spec in specs.items():
+        if len(specs) > 1:
+            parts += ["## %s" % entry, "", cell(spec.get("short_description", "")) + ".", ""]
+        options = spec.get("options") or {}
+        parts += [table(options) if options else "This entry point has no variables of its own.", ""]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def variables_page():
+    """:returns: what docs/variables.md has to be, from the model's own list of variables."""
+    variables = runpy.run_path(str(ROOT / "plugins" / "plugin_utils" / "_model" / "variables.py"))["VARIABLES"]
+    page = ROOT / "docs" / "variables.md"
+    lines = [page.read_text().split(VARIABLES_MARK)[0].rstrip(), "", VARIABLES_MARK, "",
+             "| variable | set for | type | default | meaning |", "| --- | --- | --- | --- | --- |"]
+    for variable in variables:
+        default = "`%s`" % json.dumps(variable.default) if variable.default is not None else ""
+        lines.append("| `%s` | %s | %s | %s | %s |" % (variable.name, variable.scope, variable.type, default, cell(variable.description)))
+    return "\n".join(lines) + "\n"
+
+
+def pages():
+    """:returns: (path, wanted text) of every generated page."""
+    found = [(role / "README.md", role_page(role)) for role in sorted((ROOT / "roles").iterdir()) if role.is_dir()]
+    if not found:
+        raise SystemExit("roles/ holds no role: the check would pass on nothing")
+    return found + [(ROOT / "docs" / "variables.md", variables_page())]
+
+
+def dead_links():
+    """:returns: a sentence for each relative link of a page that leads nowhere."""
+    problems = []
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "roles").glob("*/README.md"), *(ROOT / "lab").glob("*.md")]:
+        for target in LINK.findall(page.read_text()):
+            if not re.match(r"[a-z]+:", target) and not (page.parent / target).exists():
+                problems.append("%s links to %s, which is not there" % (page.relative_to(ROOT), target))
+    return problems
+
+
+def main(check):
+    """:returns: the exit status."""
+    problems = []
+    for path, wanted in pages():
+        if path.exists() and path.read_text() == wanted:
+            continue
+        if check:
+            problems.append("%s is stale: run tests/gates/docs.py" % path.relative_to(ROOT))
+        else:
+            path.write_text(wanted)
+            print("wrote %s" % path.relative_to(ROOT))
+    problems += dead_links()
+    for problem in problems:
+        print(problem)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main("--check" in sys.argv[1:]))

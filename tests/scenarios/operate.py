@@ -1,0 +1,140 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is done to a running lab cluster in a scenario: faults, kills, a join without cp1, a jump host, reset."""
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from kubernetes import client, config
+
+from .common import OUTPUT, ROOT, NotProved, playbook, say
+
+KUBECONFIG = OUTPUT / "kubeconfig"
+# How long a host stays away in a fault test, in seconds.
+AWAY = 20
+# A site.yml run that is killed: after which tasks have begun. The last one is inside of `kubeadm init`.
+KILLED_AT = ("The packages of the host's parts are installed", "The cluster is founded", "The host is a control plane of the cluster")
+
+
+def lab(inventory, *words):
+    """Run a command of the lab."""
+    subprocess.run([sys.executable, "-m", "lab", "--inventory", str(inventory), *words], cwd=ROOT, check=True, timeout=300, stdout=subprocess.DEVNULL)
+
+
+def nodes():
+    """:returns: {name: ready} of the cluster's nodes."""
+    found = client.CoreV1Api(config.new_client_from_config(str(KUBECONFIG))).list_node(_request_timeout=10)
+    return {node.metadata.name: any(part.type == "Ready" and part.status == "True" for part in node.status.conditions or []) for node in found.items}
+
+
+def wait_ready(name, seconds):
+    """Wait until a node is Ready. :raises NotProved: when it is not in time."""
+    end = time.monotonic() + seconds
+    while not nodes().get(name):
+        if time.monotonic() > end:
+            raise NotProved("%s is not Ready after %d s: %s" % (name, seconds, nodes()))
+        time.sleep(1)
+
+
+def one_fault(inventory, kind, target, *words):
+    """One fault under the counting client. :raises NotProved: where a promise is broken or nothing could be said."""
+    record = OUTPUT / ("fault-%s-%s.json" % (kind, target))
+    done = subprocess.run([sys.executable, "-m", "tests.faults.run", "--kubeconfig", str(KUBECONFIG), "--inventory", str(inventory), "--kind", kind,
+                           "--target", target, "--seconds", str(AWAY), "--json", str(record), *words],
+                          cwd=ROOT, capture_output=True, text=True, timeout=420, check=False)
+    lines = done.stdout.splitlines()
+    begin = next((number for number, line in enumerate(lines) if line.startswith("fault ")), 0)
+    for line in lines[begin:]:
+        say("  " + line)
+    if done.returncode:
+        raise NotProved("%s of the %s: status %d %s" % (kind, target, done.returncode, done.stderr[-1000:]))
+
+
+def faults(inventory):
+    """A control-plane host, the etcd leader's host and a balancer are lost, by SIGKILL and by a silent cut."""
+    for target in ("follower", "leader", "balancer"):
+        for kind in ("kill", "cut"):
+            one_fault(inventory, kind, target)
+    say("six faults, every promise kept")
+
+
+def faults_measured(inventory):
+    """The same where etcd has hosts of its own: measured, since more is not promised there."""
+    for target in ("follower", "leader"):
+        for kind in ("kill", "cut"):
+            one_fault(inventory, kind, target, "--measure")
+
+
+def join_without_cp1(inventory):
+    """A worker joins while cp1 is off: no control plane is special."""
+    playbook(inventory, "reset", "-e", "reset_confirm=lab", "--limit", "gpu3", record="leave")
+    client.CoreV1Api(config.new_client_from_config(str(KUBECONFIG))).delete_node("gpu3")
+    lab(inventory, "kill", "cp1")
+    try:
+        seconds, counts = playbook(inventory, "site", "--limit", "gpu3", record="join-without-cp1")
+        wait_ready("gpu3", 60)
+    finally:
+        lab(inventory, "start", "cp1")
+    if not any(host == "gpu3" and "worker of the cluster" in task for host, task in counts["changed"]):
+        raise NotProved("gpu3 did not join: %s" % counts["changed"])
+    wait_ready("cp1", 180)
+    say("gpu3 joined in %.0f s while cp1 was off; cp1 came back by itself" % seconds)
+
+
+def through_jump_host(inventory):
+    """Every host is reached through lb1, as through a site's jump host."""
+    seconds, counts = playbook(inventory, "site", "-e", "@lab/jump.yml", record="jump")
+    if counts["changed"]:
+        raise NotProved("the run through the jump host changed: %s" % counts["changed"])
+    say("a run through the jump host lb1: %.0f s, changed=0" % seconds)
+
+
+def killed(inventory):
+    """site.yml is killed, together with everything that it started on the controller, as soon as each of several tasks runs."""
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    for task in KILLED_AT:
+        log = OUTPUT / "killed.log"
+        with log.open("w") as output:
+            run = subprocess.Popen(["ansible-playbook", "-i", str(inventory), "playbooks/site.yml"], cwd=ROOT, stdin=subprocess.DEVNULL,
+                                   stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+            end = time.monotonic() + 600
+            while task not in log.read_text() and run.poll() is None and time.monotonic() < end:
+                time.sleep(0.1)
+            reached = task in log.read_text() and run.poll() is None
+            time.sleep(1.5)
+            os.killpg(run.pid, signal.SIGKILL)
+            run.wait()
+        if not reached:
+            raise NotProved("the run ended before it came to %r:\n%s" % (task, log.read_text()[-2000:]))
+        say("killed while: %s" % task)
+
+
+def reset_refused(inventory):
+    """Without its confirmation reset.yml touches nothing."""
+    try:
+        playbook(inventory, "reset", record="reset-refused")
+    except NotProved as refusal:
+        if "Nothing was touched" not in str(refusal) and "Nothing was touched" not in (OUTPUT / "reset-refused.log").read_text():
+            raise
+        if json.loads((OUTPUT / "reset-refused.json").read_text())["changed"]:
+            raise NotProved("reset.yml changed something although it was not confirmed") from refusal
+        say("reset without a confirmation: refused, changed=0")
+        return
+    raise NotProved("reset.yml ran without its confirmation")
+
+
+def reset(inventory):
+    """reset.yml takes the cluster apart and keeps etcd's data aside."""
+    seconds, counts = playbook(inventory, "reset", "-e", "reset_confirm=lab")
+    if not counts["changed"]:
+        raise NotProved("reset changed nothing")
+    listed = subprocess.run(["ssh", "-F", str(OUTPUT.parent / "ssh_config"), "cp1", "sudo", "ls", "/var/lib/etcd"], check=True, capture_output=True, text=True)
+    if "data.removed-" not in listed.stdout:
+        raise NotProved("etcd's data was not moved aside: %s" % listed.stdout)
+    say("reset: %.0f s, etcd's data is in %s" % (seconds, listed.stdout.split()))

@@ -1,0 +1,173 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Proves what the playbooks promise, one step after the other, on the running lab. Molecule's scenarios call the steps.
+
+    python3 -m tests.scenarios.prove --inventory inventories/lab check-fresh converge again check-built validate faults
+
+Each step prints a line for each thing that it proved, with its figure; the first that does not hold ends with status 1.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from . import operate
+from .common import OUTPUT, ROOT, NotProved, playbook, say
+
+
+MOST_ON_A_HOST = 20
+MOST_WITH_THE_CONTROLLER = 40
+# The lab gives these folders file systems of their own.
+LISTED = ("/", "/var/lib/containerd", "/var/lib/kubelet", "/var/lib/etcd")
+# What may differ although no task changed anything: logs, sudo's and Ansible's own traces, and what the system writes about itself.
+UNWATCHED = ("/proc", "/sys", "/dev", "/run", "/tmp", "/var/tmp", "/var/log", "/var/lib/systemd", "/var/lib/sudo", "/var/lib/private",
+             "/var/cache/ldconfig", "/root/.ansible", "/home/operator/.ansible")
+# (task, why): where a check run on fresh hosts cannot know what the real run does.
+EXPLAINED = {
+}
+
+
+def hosts_of(inventory):
+    """:returns: the names of all hosts of an inventory."""
+    listed = subprocess.run(["ansible-inventory", "-i", str(inventory), "--list"], cwd=ROOT, check=True, capture_output=True, text=True)
+    return sorted(json.loads(listed.stdout)["_meta"]["hostvars"])
+
+
+def listing(host):
+    """:returns: {path: what it is} of a host: type, mode, owner, link target, and the SHA-256 of each file."""
+    prune = ["("]
+    for path in UNWATCHED:
+        prune += ["-path", path, "-o"]
+    prune = [*prune[:-1], ")", "-prune", "-o"]
+    ssh = ["ssh", "-F", str(OUTPUT.parent / "ssh_config"), host, "sudo"]
+    kinds = subprocess.run([*ssh, "find", *LISTED, "-xdev", *["'%s'" % word if word in "()" else word for word in prune], "-printf", "'%y %m %u %g %l %p\\n'"],
+                           check=True, capture_output=True, text=True, timeout=120).stdout
+    sums = subprocess.run([*ssh, "find", *LISTED, "-xdev", *["'%s'" % word if word in "()" else word for word in prune], "-type", "f",
+                           "-exec", "sha256sum", "'{}'", "+"], check=True, capture_output=True, text=True, timeout=300).stdout
+    found = {line.rsplit(" ", 1)[-1]: line for line in kinds.splitlines()}
+    for line in sums.splitlines():
+        digest, path = line.split("  ", 1)
+        found[path] = found.get(path, "") + " " + digest
+    if len(found) < 1000:
+        raise NotProved("only %d files were listed on %s: the listing is no proof" % (len(found), host))
+    return found
+
+
+def everything(inventory):
+    """:returns: {host: listing} of all hosts."""
+    hosts = hosts_of(inventory)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return dict(zip(hosts, pool.map(listing, hosts)))
+
+
+def check_fresh(inventory):
+    """A check run on fresh hosts reaches its end and changes nothing."""
+    before = everything(inventory)
+    seconds, counts = playbook(inventory, "site", "--check", record="check-fresh")
+    after = everything(inventory)
+    differing = ["%s: %s" % (host, path) for host in before for path in sorted(before[host].keys() | after[host].keys())
+                 if before[host].get(path) != after[host].get(path)]
+    if differing:
+        raise NotProved("the check run changed %d files:\n  %s" % (len(differing), "\n  ".join(differing[:40])))
+    say("check run on fresh hosts: %.0f s, predicts %d changes, and none of %d files on %d hosts changed" % (
+        seconds, len(counts["changed"]), sum(len(files) for files in before.values()), len(before)))
+
+
+def converge(inventory):
+    """The real run ends with a healthy cluster, and changes what the check run said."""
+    seconds, counts = playbook(inventory, "site", record="converge")
+    say("converge: %.0f s" % seconds)
+    predicted = OUTPUT / "check-fresh.json"
+    if not predicted.exists():
+        return
+    said = {tuple(pair) for pair in json.loads(predicted.read_text())["changed"]}
+    did = {tuple(pair) for pair in counts["changed"]}
+    if not did:
+        raise NotProved("the real run changed nothing: the comparison would say nothing")
+    open_ends = [(word, host, task) for word, pairs in (("only predicted", said - did), ("not predicted", did - said)) for host, task in sorted(pairs)]
+    for word, host, task in open_ends:
+        say("  %s: %s on %s%s" % (word, task, host, " (%s)" % EXPLAINED[task] if task in EXPLAINED else ""))
+    unexplained = [pair for pair in open_ends if pair[2] not in EXPLAINED]
+    if unexplained:
+        raise NotProved("%d (host, task) pairs differ between the check run and the real one" % len(unexplained))
+    say("the check run predicted all %d changes of the real run%s" % (len(did), ", but %d that are explained" % len(open_ends) if open_ends else ""))
+
+
+def again(inventory):
+    """A second run changes nothing and stays within its budget of tasks."""
+    seconds, counts = playbook(inventory, "site", record="again")
+    if counts["changed"]:
+        raise NotProved("the second run changed: %s" % counts["changed"])
+    most = counts["most"]
+    if not 0 < most["connection"] <= MOST_ON_A_HOST or most["total"] > MOST_WITH_THE_CONTROLLER:
+        raise NotProved("%(connection)d tasks over a connection and %(total)d with the controller's were executed" % most)
+    say("second run: %.0f s, changed=0, at most %d tasks over the connection of a host and %d with the controller's" % (
+        seconds, most["connection"], most["total"]))
+
+
+def check_built(inventory):
+    """A check run on the built cluster predicts nothing."""
+    seconds, counts = playbook(inventory, "site", "--check", record="check-built")
+    if counts["changed"]:
+        raise NotProved("a check run on the built cluster predicts: %s" % counts["changed"])
+    if not counts["tasks"]:
+        raise NotProved("no task was counted")
+    say("check run on the built cluster: %.0f s, changed=0" % seconds)
+
+
+def validate(inventory, words=()):
+    """Every condition is green from outside."""
+    seconds, _counts = playbook(inventory, "validate", "-e", "validate_wait=120", *words)
+    report = json.loads(next(OUTPUT.glob("*-health.json")).read_text())
+    verdicts = list(conditions(report))
+    if not verdicts or any(condition["verdict"] != "pass" for condition in verdicts):
+        raise NotProved("not every condition is green: %s" % [(condition["name"], condition["verdict"]) for condition in verdicts])
+    say("validate: %.0f s, %d conditions green: %s" % (seconds, len(verdicts), ", ".join(condition["name"] for condition in verdicts)))
+
+
+def rebuild(inventory):
+    """After a reset the same command builds the cluster again."""
+    seconds, counts = playbook(inventory, "site", record="rebuild")
+    if not counts["changed"]:
+        raise NotProved("the run after a reset changed nothing")
+    say("built again after the reset: %.0f s" % seconds)
+    validate(inventory)
+
+
+def conditions(part):
+    """:returns: the conditions anywhere in a report."""
+    if isinstance(part, dict):
+        found = [part] if {"name", "verdict", "seen"} <= part.keys() else []
+        return found + [condition for value in part.values() for condition in conditions(value)]
+    return [condition for value in part for condition in conditions(value)] if isinstance(part, list) else []
+
+
+STEPS = {
+    "check-fresh": check_fresh, "converge": converge, "again": again, "check-built": check_built, "validate": validate, "rebuild": rebuild,
+    "faults": operate.faults, "faults-measured": operate.faults_measured, "join-without-cp1": operate.join_without_cp1,
+    "through-jump-host": operate.through_jump_host, "killed": operate.killed, "reset-refused": operate.reset_refused, "reset": operate.reset,
+}
+
+
+def main(argv=None):
+    """:returns: the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--inventory", required=True, type=Path)
+    parser.add_argument("steps", nargs="+", choices=sorted(STEPS))
+    options = parser.parse_args(argv)
+    try:
+        for step in options.steps:
+            STEPS[step](options.inventory)
+    except (NotProved, subprocess.SubprocessError, OSError) as error:
+        print("NOT PROVED: %s" % error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from ansible_collections.ironrack.cluster.lab import image, mounts
+from ansible_collections.ironrack.cluster.lab.shell import LabError
+
+DEB822 = """\
+Types: deb
+# http://snapshot.example/archive
+URIs: http://mirror.example/debian
+Suites: bookworm bookworm-updates
+Components: main
+Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+
+Types: deb
+URIs: http://mirror.example/debian-security
+Suites: bookworm-security
+Components: main
+
+Enabled: no
+Types: deb
+URIs: http://off.example/debian
+Suites: bookworm
+Components: main
+"""
+ONE_LINE = """\
+# deb http://old.example/debian bookworm main
+deb-src http://src.example/debian bookworm main
+deb cdrom:[Debian]/ bookworm main
+deb [arch=amd64 signed-by=/k.gpg] https://two.example/debian bookworm main contrib
+"""
+
+
+def test_the_mirror_is_read_from_deb822():
+    assert image.mirrors(DEB822, "bookworm", deb822=True) == ["http://mirror.example/debian"]
+
+
+def test_the_mirror_is_read_from_one_line_sources():
+    assert image.mirrors(ONE_LINE, "bookworm", deb822=False) == ["https://two.example/debian"]
+
+
+def test_no_source_is_an_error_that_says_where_it_looked(tmp_path):
+    with pytest.raises(LabError, match=f"no source of bookworm main .looked into {tmp_path}"):
+        image.debian_mirror(tmp_path)
+
+
+def test_the_key_follows_everything_in_the_definition(tmp_path):
+    copy = tmp_path / "image"
+    shutil.copytree(image.DEFINITION, copy)
+    first = image.key(copy)
+    assert first == image.key(image.DEFINITION)
+    assert image.key(copy, codename="trixie") != first
+    for name in ("packages.txt", "Containerfile", "shim", "files/etc/sudoers.d/operator"):
+        before = image.key(copy)
+        with (copy / name).open("a") as handle:
+            handle.write("# changed\n")
+        assert image.key(copy) != before
+
+
+def test_what_the_roles_install_is_not_in_the_image():
+    listed = set(image.packages())
+    assert {"systemd-sysv", "openssh-server", "python3-apt", "sudo", "nftables"} <= listed
+    assert not listed & {"runc", "iptables", "ipset", "conntrack", "socat", "ethtool", "ebtables", "keepalived", "docker-registry", "libpcre2-8-0", "nginx"}
+
+
+def test_podman_never_inherits_a_users_settings(monkeypatch, tmp_path):
+    monkeypatch.setenv("CONTAINER_HOST", "ssh://elsewhere")
+    monkeypatch.setenv("STORAGE_DRIVER", "vfs")
+    env = image.podman_environment(tmp_path / "c", tmp_path / "s", tmp_path / "t")
+    assert "CONTAINER_HOST" not in env and "STORAGE_DRIVER" not in env
+    assert env["CONTAINERS_CONF"] == str(tmp_path / "c")
+
+
+def test_mounts_below_come_deepest_first_and_only_from_below(tmp_path):
+    info = "\n".join(f"{n} 1 0:{n} / {point} rw - tmpfs tmpfs rw" for n, point in enumerate(
+        ["/", "/a", "/ab", "/a/b", "/a/b/c\\040d"]))
+    assert mounts.mounts_below(tmp_path.__class__("/a"), info) == ["/a/b/c d", "/a/b", "/a"]

@@ -1,0 +1,188 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The documents that kubeadm reads, from a model that was really derived."""
+from __future__ import annotations
+
+import json
+import pathlib
+
+import pytest
+import yaml
+
+from ansible_collections.ironrack.cluster.plugins.filter.kubeadm_config import kubeadm_config
+from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.command import config_text, explain, kubeadm_argv, reset_argv
+from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.config import documents, extra_args, label_problems, merged
+from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.record import Record, fingerprint
+from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.model import derive
+
+ROOT = pathlib.Path(__file__).resolve().parents[4]
+GROUPS = {"etcd": ["cp1", "cp2", "cp3"], "control_plane": ["cp1", "cp2", "cp3"], "workers": ["gpu1"], "load_balancers": ["lb1"], "mirror": []}
+
+
+def model(groups=None, host_variables=None, **variables):
+    groups = groups or GROUPS
+    names = sorted({name for members in groups.values() for name in members})
+    hosts = {name: dict({"ansible_host": "10.77.0.%d" % (20 + place), "zone": "abc"[place % 3]}, **(host_variables or {}).get(name, {}))
+             for place, name in enumerate(names)}
+    release = yaml.safe_load((ROOT / "playbooks/vars/releases/1.36.4.yml").read_text())
+    derived = derive(hosts, groups, dict({"cluster_vip": "10.77.0.10"}, **variables), {"1.36.4": release})
+    assert not derived.problems, derived.problems
+    return derived.model
+
+
+def by_kind(made):
+    return {document["kind"]: document for document in made}
+
+
+def arguments(section):
+    return {entry["name"]: entry["value"] for entry in section["extraArgs"]}
+
+
+def test_a_control_plane_has_all_documents_and_a_worker_its_join():
+    cluster = model()
+    assert list(by_kind(documents(cluster, "cp1"))) == [
+        "InitConfiguration", "ClusterConfiguration", "KubeletConfiguration", "KubeProxyConfiguration", "JoinConfiguration"]
+    worker = documents(cluster, "gpu1")
+    assert [document["kind"] for document in worker] == ["JoinConfiguration"]
+    assert "controlPlane" not in worker[0]
+    assert worker[0]["nodeRegistration"]["ignorePreflightErrors"] == ["FileAvailable--etc-kubernetes-pki-ca.crt"]
+
+
+def test_any_control_plane_could_create_the_same_cluster():
+    cluster = model()
+    first, second = by_kind(documents(cluster, "cp1")), by_kind(documents(cluster, "cp2"))
+    for kind in ("ClusterConfiguration", "KubeletConfiguration", "KubeProxyConfiguration"):
+        assert first[kind] == second[kind]
+    assert first["InitConfiguration"]["localAPIEndpoint"] != second["InitConfiguration"]["localAPIEndpoint"]
+
+
+def test_an_api_server_uses_the_member_of_its_own_host():
+    etcd = by_kind(documents(model(), "cp1"))["ClusterConfiguration"]["etcd"]["external"]
+    assert etcd["endpoints"] == ["https://127.0.0.1:2379"]
+
+
+def test_settings_of_the_site_reach_their_component():
+    cluster = model(cluster_apiserver_extra_args={"audit-log-path": "/var/log/audit.log", "profiling": "true"},
+                    cluster_scheduler_extra_args={"v": 4}, cluster_controller_manager_extra_args={"leader-elect": True},
+                    cluster_kubelet_extra_config={"failCgroupV1": False, "authentication": {"webhook": {"cacheTTL": "1m0s"}}},
+                    cluster_feature_gates={"MemoryQoS": True})
+    made = by_kind(documents(cluster, "cp1", kube_proxy_config={"conntrack": {"maxPerCore": 0}}))
+    parts = made["ClusterConfiguration"]
+    assert arguments(parts["apiServer"]) == {
+        "audit-log-path": "/var/log/audit.log", "profiling": "true", "feature-gates": "MemoryQoS=true",
+        "kubelet-certificate-authority": "/etc/kubernetes/pki/ca.crt"}
+    assert arguments(parts["scheduler"]) == {"v": "4", "profiling": "false", "feature-gates": "MemoryQoS=true"}
+    assert arguments(parts["controllerManager"])["leader-elect"] == "true"
+    assert made["KubeletConfiguration"]["failCgroupV1"] is False
+    assert made["KubeletConfiguration"]["authentication"] == {"anonymous": {"enabled": False}, "webhook": {"enabled": True, "cacheTTL": "1m0s"}}
+    assert made["KubeletConfiguration"]["featureGates"] == {"MemoryQoS": True}
+    assert made["KubeProxyConfiguration"]["conntrack"] == {"maxPerCore": 0} and made["KubeProxyConfiguration"]["mode"] == "nftables"
+
+
+def test_labels_and_taints():
+    cluster = model(host_variables={"gpu1": {"cluster_node_labels": {"rack": "r7"}, "cluster_node_taints": [
+        {"key": "nvidia.com/gpu", "value": "", "effect": "NoSchedule"}]}})
+    zone = cluster["hosts"]["gpu1"]["zone"]
+    registration = documents(cluster, "gpu1")[0]["nodeRegistration"]
+    assert arguments({"extraArgs": registration["kubeletExtraArgs"]})["node-labels"] == "rack=r7,topology.kubernetes.io/zone=%s" % zone
+    assert [taint["key"] for taint in registration["taints"]] == ["nvidia.com/gpu"]
+    control_plane = by_kind(documents(cluster, "cp1"))
+    for kind in ("InitConfiguration", "JoinConfiguration"):
+        assert [taint["key"] for taint in control_plane[kind]["nodeRegistration"]["taints"]] == ["node-role.kubernetes.io/control-plane"]
+
+
+def test_a_control_plane_that_is_a_worker_too_takes_pods():
+    cluster = model(groups={"etcd": ["one"], "control_plane": ["one"], "workers": ["one"], "load_balancers": [], "mirror": []}, cluster_vip="")
+    assert by_kind(documents(cluster, "one"))["InitConfiguration"]["nodeRegistration"]["taints"] == []
+
+
+def test_a_label_that_no_kubelet_may_set_is_refused_by_the_filter():
+    from ansible.errors import AnsibleFilterError
+    cluster = model()
+    cluster["hosts"]["gpu1"]["labels"]["node-role.kubernetes.io/gpu"] = ""
+    with pytest.raises(AnsibleFilterError, match="gpu1: a kubelet may not set the label node-role.kubernetes.io/gpu"):
+        kubeadm_config(cluster, "gpu1")
+
+
+@pytest.mark.parametrize("label, fine", [
+    ("rack", True), ("example.org/rack", True), ("topology.kubernetes.io/zone", True), ("node.kubernetes.io/pool", True),
+    ("sub.node.kubernetes.io/pool", True), ("node-role.kubernetes.io/worker", False), ("foo.k8s.io/x", False), ("notkubernetes.io/x", True)])
+def test_label_problems(label, fine):
+    assert (label_problems({label: ""}) == []) is fine
+
+
+def test_dns_servers_of_the_site_decide_the_resolv_conf():
+    assert "resolvConf" not in by_kind(documents(model(), "cp1"))["KubeletConfiguration"]
+    named = model(cluster_dns_servers=["10.77.0.5"])
+    assert by_kind(documents(named, "cp1"))["KubeletConfiguration"]["resolvConf"] == "/etc/kubernetes/resolv.conf"
+    assert by_kind(documents(named, "cp1", resolv_conf="/run/x"))["KubeletConfiguration"]["resolvConf"] == "/run/x"
+
+
+def test_an_argument_may_repeat_and_a_later_group_wins():
+    assert extra_args({"a": 1, "--b": ["x", "y"]}, {"a": False}) == [
+        {"name": "a", "value": "false"}, {"name": "b", "value": "x"}, {"name": "b", "value": "y"}]
+
+
+def test_merged_leaves_its_input_alone():
+    base = {"a": {"b": 1}}
+    assert merged(base, {"a": {"c": 2}}) == {"a": {"b": 1, "c": 2}} and base == {"a": {"b": 1}}
+
+
+def test_the_text_for_a_join_holds_the_token_and_only_the_join():
+    text = config_text("join", documents(model(), "cp1"), endpoint="10.77.0.10:6443", token="abcdef.0123456789abcdef", ca_hash="sha256:00")
+    read = list(yaml.safe_load_all(text))
+    assert [document["kind"] for document in read] == ["JoinConfiguration"]
+    assert read[0]["discovery"]["bootstrapToken"] == {
+        "apiServerEndpoint": "10.77.0.10:6443", "token": "abcdef.0123456789abcdef", "caCertHashes": ["sha256:00"]}
+
+
+def test_the_text_for_an_init_holds_no_join_and_a_worker_has_none():
+    assert "JoinConfiguration" not in config_text("init", documents(model(), "cp1"))
+    with pytest.raises(ValueError):
+        config_text("init", documents(model(), "gpu1"))
+
+
+def test_reset_leaves_certificates_and_etcd_alone():
+    argv = reset_argv(300)
+    assert argv[argv.index("--cert-dir") + 1] == "/nonexistent"
+    assert argv[argv.index("--skip-phases") + 1] == "remove-etcd-member"
+    assert argv[:4] == ["timeout", "--signal=TERM", "--kill-after=30", "300"]
+
+
+def test_kubeadm_is_called_with_an_end_and_without_a_secret():
+    assert kubeadm_argv("join", "/run/ironrack/kubeadm-run.yaml", 1500) == [
+        "timeout", "--signal=TERM", "--kill-after=30", "1500", "/usr/local/bin/kubeadm", "join", "--config", "/run/ironrack/kubeadm-run.yaml"]
+
+
+def test_an_error_has_the_last_lines_a_hint_and_no_token():
+    output = "\n".join(["line %d" % number for number in range(60)] + ["[ERROR ImagePull]: failed", "kubeadm join --token abcdef.0123456789abcdef"])
+    told = explain("join", 1, output, "gpu1", 1500)
+    assert "status 1 on gpu1" in told and "could not be pulled" in told and "abcdef" not in told
+    assert "line 22" in told and "line 21\n" not in told
+    assert "within 1500 s" in explain("init", 124, "", "cp1", 1500)
+
+
+def test_the_fingerprint_knows_settings_but_not_names_in_a_certificate():
+    cluster = model()
+    before = fingerprint(documents(cluster, "cp1"))
+    cluster["apiserver_sans"].append("api.example.org")
+    assert fingerprint(documents(cluster, "cp1")) == before
+    cluster["args"]["apiserver"]["v"] = "2"
+    assert fingerprint(documents(cluster, "cp1")) != before
+
+
+@pytest.mark.parametrize("content, state", [("", "running"), ("{", "running"), ("[]", "running"), ("{}", "running"),
+                                            ('{"state": "done"}', "done"), ('{"state": "other"}', "running")])
+def test_a_record_that_cannot_be_read_is_a_run_that_was_cut_off(tmp_path, content, state):
+    (tmp_path / "kubeadm.json").write_text(content)
+    assert Record(str(tmp_path / "kubeadm.json")).read()["state"] == state
+
+
+def test_the_record_of_a_run(tmp_path):
+    record = Record(str(tmp_path / "new" / "kubeadm.json"))
+    assert record.read() == {}
+    started = record.begin("join", "1.36.4", [{"kind": "JoinConfiguration"}])
+    assert record.read() == started and started["state"] == "running"
+    record.finish(started)
+    assert json.loads((tmp_path / "new" / "kubeadm.json").read_text())["state"] == "done"

@@ -1,0 +1,146 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""kubeadm_node with a host that is made up: what is recorded before what is done, and what a kill leaves."""
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError
+from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.plan import BOOTSTRAP_CONF, MANIFESTS, required
+from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.record import Record, fingerprint
+from ansible_collections.ironrack.cluster.plugins.modules import kubeadm_node
+
+DOCUMENTS = [{"kind": "InitConfiguration"}, {"kind": "JoinConfiguration"}]
+
+
+class Module:
+    def __init__(self, check_mode=False, **params):
+        self.check_mode = check_mode
+        self.warnings = []
+        self.params = dict(
+            {"state": "present", "role": "control_plane", "node_name": "cp1", "documents": DOCUMENTS, "kubernetes_version": "1.36.4", "initialise": False,
+             "cluster_state": "unknown", "address": "10.77.0.21", "port": 6443, "endpoint": "10.77.0.10:6443",
+             "token": "abcdef.0123456789abcdef", "ca_hash": "sha256:00", "registered": None, "image_wait": 1, "timeout": 1}, **params)
+
+    def warn(self, text):
+        self.warnings.append(text)
+
+
+class Host:
+    """A host whose kubeadm leaves what the real one leaves; ``dies_in`` raises where a SIGKILL would end the run."""
+
+    def __init__(self, role="control_plane", dies_in=None):
+        self.role, self.dies_in = role, dies_in
+        self.files, self.calls, self.running = set(), [], False
+
+    def _step(self, name):
+        self.calls.append(name)
+        if self.dies_in == name:
+            raise KeyboardInterrupt(name)
+
+    def present(self):
+        return frozenset(self.files)
+
+    def unit_active(self, unit):
+        return self.running
+
+    def api_ready(self, address, port):
+        return self.running, "seen"
+
+    def node_ready(self, endpoint, name, token):
+        return False, "no Node"
+
+    def other_kubeadm(self):
+        return []
+
+    def preloads(self):
+        self._step("preloads")
+        return []
+
+    def try_lock(self):
+        return True
+
+    def reset(self, node, timeout):
+        self.calls.append("reset")
+        self.files, self.running = set(), False
+
+    def run_kubeadm(self, verb, documents, node, timeout, **discovery):
+        self.calls.append((verb, sorted(discovery)))
+        assert self.record.read()["state"] == "running", "the record comes before the deed"
+        self.files.update((MANIFESTS[0], BOOTSTRAP_CONF))
+        self._step("middle")
+        self.files, self.running = set(required(self.role)), True
+        self._step("end")
+
+
+def node(tmp_path, module, host):
+    record = host.record = Record(str(tmp_path / "kubeadm.json"))
+    return kubeadm_node.Node(module, host, record)
+
+
+def test_init_then_nothing(tmp_path):
+    host = Host()
+    result = node(tmp_path, Module(initialise=True, cluster_state="absent", token=""), host).run()
+    assert (result["changed"], result["action"], result["before"]["state"], result["after"]["state"]) == (True, "init", "fresh", "done")
+    assert host.calls == ["preloads", ("init", []), "middle", "end"]
+    again = Module(cluster_state="complete", token="")
+    result = node(tmp_path, again, host).run()
+    assert (result["changed"], result["action"], again.warnings) == (False, "none", [])
+
+
+def test_join_gets_its_discovery(tmp_path):
+    host = Host("worker")
+    result = node(tmp_path, Module(role="worker"), host).run()
+    assert result["action"] == "join" and ("join", ["ca_hash", "endpoint", "token"]) in host.calls
+
+
+@pytest.mark.parametrize("dies_in, action", [("preloads", "join"), ("middle", "reset_then_join"), ("end", "reset_then_join")])
+def test_a_join_that_was_killed_anywhere_comes_to_its_end(tmp_path, dies_in, action):
+    host = Host(dies_in=dies_in)
+    with pytest.raises(KeyboardInterrupt):
+        node(tmp_path, Module(), host).run()
+    host.dies_in = None
+    assert node(tmp_path, Module(), host).run()["action"] == action
+    assert node(tmp_path, Module(token=""), host).run()["changed"] is False
+
+
+def test_a_join_that_was_killed_after_its_end_is_only_recorded(tmp_path):
+    host = Host(dies_in="end")
+    with pytest.raises(KeyboardInterrupt):
+        node(tmp_path, Module(), host).run()
+    result = node(tmp_path, Module(registered=True, token=""), host).run()
+    assert (result["action"], result["changed"], "reset" in host.calls) == ("finish", True, False)
+    assert node(tmp_path, Module(registered=True, token=""), host).run()["changed"] is False
+
+
+@pytest.mark.parametrize("params, action", [({"initialise": True, "cluster_state": "absent", "token": ""}, "init"), ({"token": ""}, "join")])
+def test_check_mode_says_what_would_happen_and_does_nothing(tmp_path, params, action):
+    host = Host()
+    result = node(tmp_path, Module(check_mode=True, **params), host).run()
+    assert (result["changed"], result["action"], host.calls) == (True, action, [])
+    assert not (tmp_path / "kubeadm.json").exists()
+
+
+def test_a_changed_configuration_is_not_passed_over_in_silence(tmp_path):
+    host = Host()
+    node(tmp_path, Module(), host).run()
+    module = Module(documents=DOCUMENTS + [{"kind": "KubeletConfiguration"}])
+    assert node(tmp_path, module, host).run()["changed"] is False
+    assert "does not roll such a change out" in module.warnings[0]
+    assert Record(str(tmp_path / "kubeadm.json")).read()["config_sha256"] == fingerprint(DOCUMENTS)
+
+
+def test_a_refusal_names_the_host(tmp_path):
+    with pytest.raises(IronrackError, match="^cp1: .*no bootstrap token"):
+        node(tmp_path, Module(token=""), Host()).run()
+
+
+def test_a_host_leaves_and_may_come_back(tmp_path):
+    host = Host()
+    assert node(tmp_path, Module(state="absent"), host).run()["changed"] is False
+    node(tmp_path, Module(), host).run()
+    assert node(tmp_path, Module(state="absent", check_mode=True), host).run()["changed"] and host.running
+    assert node(tmp_path, Module(state="absent"), host).run()["action"] == "reset"
+    assert "reset" in host.calls and not (tmp_path / "kubeadm.json").exists()
+    assert node(tmp_path, Module(), host).run()["action"] == "join"

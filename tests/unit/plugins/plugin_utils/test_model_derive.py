@@ -1,0 +1,228 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the model says of good inventories."""
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.addresses import bracket, host_port, split_host_port
+from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.model import derive
+from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.types import PARSERS
+from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.variables import VARIABLES
+
+RELEASES = {"1.36.4": {"version": "1.36.4"}}
+
+
+def lab(**variables):
+    hosts, groups = {}, {}
+    for name, last, zone, members in (
+            ("ops1", 5, "a", ["mirror"]), ("lb1", 11, "a", ["load_balancers"]), ("lb2", 12, "b", ["load_balancers"]),
+            ("cp1", 21, "a", ["etcd", "control_plane"]), ("cp2", 22, "b", ["etcd", "control_plane"]),
+            ("cp3", 23, "c", ["etcd", "control_plane"]), ("gpu1", 31, "a", ["gpu_workers"]), ("gpu2", 32, "b", ["gpu_workers"])):
+        hosts[name] = {"ansible_host": "10.77.0.%d" % last, "zone": zone}
+        for group in members + ["all"]:
+            groups.setdefault(group, []).append(name)
+    return hosts, groups, dict({"cluster_vip": "10.77.0.10"}, **variables)
+
+
+def model_of(hosts, groups, variables, **options):
+    derived = derive(hosts, groups, variables, RELEASES, **options)
+    assert derived.problems == []
+    return derived.model
+
+
+def small(**variables):
+    hosts = {"cp1": {"ansible_host": "192.0.2.1"}, "w1": {"ansible_host": "192.0.2.2"}}
+    return hosts, {"all": ["cp1", "w1"], "etcd": ["cp1"], "control_plane": ["cp1"], "workers": ["w1"]}, variables
+
+
+def test_the_lab():
+    model = model_of(*lab(), inventory_dir="/inv")
+    assert model["endpoint"] == {"host": "10.77.0.10", "port": 6443, "address": "10.77.0.10:6443", "url": "https://10.77.0.10:6443",
+                                 "kind": "vip", "vip": "10.77.0.10", "vip_prefix": 24}
+    assert model["groups"]["nodes"] == ["cp1", "cp2", "cp3", "gpu1", "gpu2"]
+    assert model["groups"]["workers"] == ["gpu1", "gpu2"]
+    assert model["etcd"]["initial_cluster"] == "cp1=https://10.77.0.21:2380,cp2=https://10.77.0.22:2380,cp3=https://10.77.0.23:2380"
+    assert model["etcd"]["colocated"] and model["etcd"]["apiserver_endpoints"] == ["https://127.0.0.1:2379"]
+    assert (model["network"]["dns_ip"], model["network"]["api_ip"]) == ("10.96.0.10", "10.96.0.1")
+    assert model["mirror"]["files_url"] == "https://10.77.0.5:8443/files"
+    assert model["registry"] == {"url": "https://10.77.0.5:5000", "ca_file": "/etc/ironrack/service-ca.crt", "username": ""}
+    assert (model["source"], model["pki"]["host"], model["kubeconfig"]) == ("mirror", "ops1", "~/.ironrack/ironrack/kubeconfig")
+    assert model["zones"] == ["a", "b", "c"]
+    assert model["hosts"]["cp1"]["labels"] == {"topology.kubernetes.io/zone": "a"}
+    assert [taint["key"] for taint in model["hosts"]["cp1"]["taints"]] == ["node-role.kubernetes.io/control-plane"]
+    assert model["hosts"]["gpu1"]["is_worker"] and not model["hosts"]["lb1"]["is_node"]
+    assert {"address": "10.77.0.21", "names": ["cp1"]} in model["hosts_file"]
+    assert not model["limited"]
+
+
+def test_certificates_of_the_lab_match_what_hosts_get():
+    model = model_of(*lab())
+    made = {authority["name"] + ".crt" for authority in model["pki"]["authorities"]} | {"sa.key", "sa.pub"}
+    made |= {authority["name"] + ".key" for authority in model["pki"]["authorities"]}
+    for certificate in model["pki"]["certificates"]:
+        made |= {certificate["name"] + ".crt", certificate["name"] + ".key"}
+    placed = {entry["source"] for host in model["hosts"].values() for entry in host["pki_files"]}
+    assert placed <= made
+    certificates = {certificate["name"]: certificate for certificate in model["pki"]["certificates"]}
+    assert "IP:10.77.0.10" in certificates["apiserver-cp1"]["sans"] and "DNS:cp1" in certificates["apiserver-cp1"]["sans"]
+    assert "DNS:cp2" not in certificates["apiserver-cp1"]["sans"]
+    assert certificates["etcd-cp2"]["sans"] == ["DNS:cp2", "IP:10.77.0.22", "DNS:localhost", "IP:127.0.0.1"]
+    assert {(entry["mode"], entry["owner"]) for entry in model["hosts"]["cp1"]["pki_files"] if entry["path"].endswith(".key")} == {
+        ("0600", "etcd"), ("0600", "root")}
+    # No private key of a CA leaves the control planes' hosts.
+    for host in model["hosts"].values():
+        if not host["is_control_plane"]:
+            assert not [entry for entry in host["pki_files"] if entry["source"].endswith("-ca.key")]
+
+
+def test_a_small_cluster_says_what_it_does_not_promise():
+    model = model_of(*small())
+    assert model["endpoint"]["kind"] == "host" and model["endpoint"]["address"] == "192.0.2.1:6443"
+    assert (model["source"], model["pki"]["host"]) == ("upstream", "cp1")
+    assert "The API is away while cp1 is: it is the only control plane." in model["promises"]["not_kept"]
+    assert len(model["promises"]["not_kept"]) == 5
+    assert model["hosts"]["cp1"]["labels"] == {}
+
+
+def test_etcd_apart_is_told_and_all_endpoints_are_used():
+    hosts, groups, variables = lab()
+    for number in (1, 2, 3):
+        hosts["e%d" % number] = {"ansible_host": "10.77.0.4%d" % number, "zone": "a"}
+    groups["etcd"] = ["e1", "e2", "e3"]
+    model = model_of(hosts, groups, variables)
+    assert not model["etcd"]["colocated"] and len(model["etcd"]["apiserver_endpoints"]) == 3
+    told = " ".join(model["promises"]["not_kept"])
+    assert "etcd does not stand on the control planes" in told and "a holds 3 of 3 members" in told
+
+
+def test_ipv6_wears_brackets_in_urls_only():
+    hosts, groups, variables = small(cluster_address_family="ipv6")
+    hosts["cp1"]["ansible_host"], hosts["w1"]["ansible_host"] = "2001:db8::21", "2001:db8::31"
+    model = model_of(hosts, groups, variables)
+    assert model["endpoint"]["url"] == "https://[2001:db8::21]:6443"
+    assert model["etcd"]["members"][0]["peer_url"] == "https://[2001:db8::21]:2380"
+    assert model["etcd"]["apiserver_endpoints"] == ["https://[::1]:2379"]
+    assert model["hosts"]["cp1"]["address"] == "2001:db8::21"
+    assert model["network"]["pod_cidr"] == "fd00:10:244::/56"
+
+
+def test_a_limit_is_told_and_changes_nothing_else():
+    full, limited = model_of(*lab()), model_of(*lab(), limit=["gpu2"])
+    assert limited.pop("limited") is True and full.pop("limited") is False
+    assert full == limited
+
+
+def test_secrets_and_logins_stay_out():
+    model = model_of(*lab(cluster_registry={"url": "registry.example.com/", "username": "me", "ca_file": "/ca.crt"}))
+    assert model["registry"] == {"url": "https://registry.example.com", "ca_file": "/ca.crt", "username": "me"}
+
+
+def test_names_for_the_vip_need_no_dns():
+    model = model_of(*lab(cluster_endpoint="api.example.com:8443"))
+    assert (model["endpoint"]["kind"], model["endpoint"]["address"]) == ("vip", "api.example.com:8443")
+    assert {"address": "10.77.0.10", "names": ["api.example.com"]} in model["hosts_file"]
+    assert "api.example.com" in model["apiserver_sans"]
+
+
+def test_a_sites_own_balancer():
+    hosts, groups, variables = lab(cluster_vip="", cluster_endpoint="api.example.com")
+    groups["load_balancers"] = []
+    assert model_of(hosts, groups, variables)["endpoint"]["kind"] == "external"
+
+
+def test_short_names_only_where_they_are_unique():
+    hosts = {"a.one": {"ansible_host": "192.0.2.1"}, "a.two": {"ansible_host": "192.0.2.2"}, "b.two": {"ansible_host": "192.0.2.3"}}
+    groups = {"all": list(hosts), "etcd": ["a.one"], "control_plane": ["a.one"], "workers": ["a.two", "b.two"]}
+    assert [entry["names"] for entry in model_of(hosts, groups, {})["hosts_file"]] == [["a.one"], ["a.two"], ["b.two", "b"]]
+
+
+def test_a_control_plane_that_is_a_worker_takes_pods():
+    hosts, groups, variables = small()
+    groups["workers"].append("cp1")
+    assert model_of(hosts, groups, variables)["hosts"]["cp1"]["taints"] == []
+
+
+def test_proxy_leaves_out_the_clusters_own():
+    model = model_of(*lab(cluster_proxy={"http": "http://proxy:3128", "no_proxy": "example.com"}))
+    assert model["proxy"]["no_proxy"][0] == "example.com"
+    assert {"10.77.0.10", "10.77.0.5", "10.96.0.0/16", ".cluster.local", "10.77.0.21"} <= set(model["proxy"]["no_proxy"])
+
+
+def test_the_model_is_json_and_its_cost_is_linear():
+    hosts, groups, variables = lab(cluster_pod_cidr="10.128.0.0/12")
+    for number in range(2000):
+        name = "w%d" % number
+        hosts[name] = {"ansible_host": "10.78.%d.%d" % divmod(number + 256, 250), "zone": "a", "cluster_mtu": 1400}
+        groups["gpu_workers"].append(name)
+    started = time.monotonic()
+    model = model_of(hosts, groups, variables)
+    assert time.monotonic() - started < 5
+    assert len(json.loads(json.dumps(model))["hosts"]) == 2008
+
+
+def test_defaults_have_their_own_type():
+    for variable in VARIABLES:
+        if variable.default not in (None, ""):
+            assert PARSERS[variable.type](variable.default) == variable.default
+        assert not variable.choices or variable.default is None or variable.default in variable.choices
+
+
+@pytest.mark.parametrize("text, found", [
+    ("api.example.com", ("api.example.com", 6443)), ("192.0.2.1:443", ("192.0.2.1", 443)), ("2001:db8::1", ("2001:db8::1", 6443)),
+    ("[2001:db8::1]:443", ("2001:db8::1", 443)), ("[2001:db8::1]", ("2001:db8::1", 6443))])
+def test_endpoints_are_read(text, found):
+    assert split_host_port(text, 6443) == found
+
+
+@pytest.mark.parametrize("text", ["", ":443", "host:", "host:x", "host:0", "a:b:c", "[host]:1", "[::1]x"])
+def test_no_endpoints_are_refused(text):
+    with pytest.raises(ValueError):
+        split_host_port(text, 6443)
+
+
+@given(st.ip_addresses(), st.integers(1, 65535))
+def test_brackets_go_there_and_back(address, port):
+    assert split_host_port(host_port(str(address), port), 1) == (str(address), port)
+    assert bracket(str(address)).startswith("[") == (address.version == 6)
+
+
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12) | st.sampled_from(["10.0.0.1", "10.0.0.0/8", "a", "::1"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5) | st.integers(), inner, max_size=3), max_leaves=5)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.dictionaries(st.sampled_from([variable.name for variable in VARIABLES]), ANY, max_size=4), st.booleans())
+def test_no_value_is_more_than_a_problem(values, on_host):
+    """Whatever a person writes, the answer is a model or problems, never a traceback."""
+    hosts, groups, variables = lab()
+    if on_host:
+        hosts["cp2"].update(values)
+    else:
+        variables.update(values)
+    derived = derive(hosts, groups, variables, RELEASES)
+    assert (derived.model is None) == bool(derived.problems)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["etcd", "control_plane", "workers", "load_balancers", "mirror", "gpu_workers"]),
+                          st.integers(1, 9)), max_size=20))
+def test_no_shape_is_more_than_a_problem(memberships):
+    groups = {"all": []}
+    for group, number in memberships:
+        name = "h%d" % number
+        if name not in groups.setdefault(group, []):
+            groups[group].append(name)
+    hosts = {"h%d" % number: {"ansible_host": "192.0.2.%d" % number} for number in range(1, 10)}
+    derived = derive(hosts, groups, {"cluster_vip": "192.0.2.100"}, RELEASES)
+    assert (derived.model is None) == bool(derived.problems)
+    if derived.model:
+        assert len(derived.model["etcd"]["members"]) % 2 == 1
+        assert derived.model["promises"]["not_kept"] or derived.model["promises"]["kept"]
