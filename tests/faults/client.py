@@ -125,8 +125,9 @@ class Client:
     """Sends reads and writes at their rates from start() to stop(); ``requests`` holds what became of them."""
 
     def __init__(self, api, read_interval=0.1, write_interval=0.25, workers=96):
+        """:param write_interval: seconds between writes; None for a client that only reads."""
         self._api = api
-        self._streams = {"read": read_interval, "write": write_interval}
+        self._streams = {kind: interval for kind, interval in (("read", read_interval), ("write", write_interval)) if interval}
         self._pool = ThreadPoolExecutor(max_workers=workers)
         self._stop = threading.Event()
         self._clock = threading.Thread(target=self._send, daemon=True)
@@ -156,7 +157,7 @@ class Client:
     def _send(self):
         begun = time.monotonic()
         # Half an interval apart, so that a read and a write never meet the same moment and count one outage twice.
-        due = {"read": begun, "write": begun + self._streams["read"] / 2}
+        due = {kind: begun + (self._streams["read"] / 2 if kind == "write" else 0.0) for kind in self._streams}
         count = 0
         while not self._stop.is_set():
             kind = min(due, key=due.get)

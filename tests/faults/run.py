@@ -16,6 +16,8 @@ import os
 import sys
 import time
 
+from lab.machine import stand_among_hosts
+
 from . import outcome
 from .client import Api, Client, Credentials
 from .hosts import ETCDCTL, Heartbeat, Lab, ReadyzWatch, RunnerError
@@ -124,7 +126,12 @@ def measure(options):
 
     client = Client(api, options.read_interval, options.write_interval)
     client.prepare()
+    others = [name for name in lab.group("control_plane") if name != host]
+    control = Client(Api(credentials, host=lab.hosts[others[0]]["address"], port=options.api_port, timeout=options.timeout),
+                     read_interval=outcome.CONTROL_INTERVAL, write_interval=None) if others else None
     client.start()
+    if control:
+        control.start()
     watch = None
     try:
         time.sleep(BASELINE)
@@ -160,15 +167,18 @@ def measure(options):
         time.sleep(AFTERWARDS)
     finally:
         client.stop()
+        if control:
+            control.stop()
         samples = watch.stop() if watch else []
 
     client.tidy()
     report.update(outcome.summarise(client.requests, fault))
     report["latest_send"] = round(client.latest, 3)
+    report["stalled"] = outcome.stall(control.requests if control else [], fault)
     report["broken"] = []
     if role:
         report["limits"] = outcome.LIMITS[role]._asdict()
-        report["broken"] += outcome.judge(report, outcome.LIMITS[role])
+        report["broken"] += outcome.judge(report, outcome.LIMITS[role], report["stalled"])
     if is_plane:
         early, note = reached_before_ready(lab, host, options.api_port, fault[1], samples)
         report["before_ready"] = {"sessions": len(early), "note": note}
@@ -186,6 +196,7 @@ def show(report):
     if "before_ready" in report:
         rows.append(("before ready", "%(sessions)d sessions; %(note)s" % report["before_ready"]))
     rows.append(("sent late by", "at most %.3f s (the client's own fault)" % report["latest_send"]))
+    rows.append(("stood still", "%.3f s at the fault, by reads of an API server that it did not touch" % report["stalled"]))
     for name, text in rows:
         print("%-14s%s" % (name, text))
     print(outcome.paragraph(report))
@@ -207,6 +218,7 @@ def main(argv=None):
     parser.add_argument("--json", metavar="OUT")
     options = parser.parse_args(argv)
     # The lab's hosts weigh more than one process: a client that they starve would measure itself.
+    stand_among_hosts(os.getpid())
     os.setpriority(os.PRIO_PROCESS, 0, -20)
     try:
         report, requests = measure(options)

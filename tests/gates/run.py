@@ -27,7 +27,7 @@ COLLECTIONS = Path(os.environ["ANSIBLE_COLLECTIONS_PATH"])
 LINKED = COLLECTIONS / "ansible_collections" / "ironrack" / "cluster"
 # Seconds that each gate may take before it counts as broken: about three times its cold time on two cores.
 LIMITS = {"unit": 600, "lint": 300, "docs-lint": 300, "sanity": 1200, "importer": 420, "bundle": 3600, "molecule": 2700}
-SCENARIOS = ("default", "small", "etcd_apart")
+SCENARIOS = ("default", "small", "own_parts", "etcd_apart")
 
 
 class GateError(Exception):
@@ -168,8 +168,13 @@ def etcd():
 
 def molecule(scenario):
     """One scenario on lab hosts."""
-    run([TEST / "molecule", "test", "--scenario-name", scenario], cwd=LINKED, limit=LIMITS["molecule"],
-        env={"MOLECULE_PROJECT_DIRECTORY": str(LINKED), "ANSIBLE_FORKS": "20"})
+    reasons = CACHE / "reasons"
+    reasons.unlink(missing_ok=True)
+    try:
+        run([TEST / "molecule", "test", "--scenario-name", scenario], cwd=LINKED, limit=LIMITS["molecule"],
+            env={"MOLECULE_PROJECT_DIRECTORY": str(LINKED), "ANSIBLE_FORKS": "20", "IRONRACK_REASONS": str(reasons)})
+    except GateError as error:
+        raise GateError("%s\n%s" % (error, reasons.read_text() if reasons.exists() else "no step said why: see above")) from error
 
 
 GATES = {"unit": unit, "lint": lint, "docs-lint": docs_lint, "sanity": sanity, "importer": importer, "bundle": bundle, "etcd": etcd}

@@ -53,7 +53,7 @@ def one_fault(inventory, kind, target, *words):
     for line in lines[begin:]:
         say("  " + line)
     if done.returncode:
-        raise NotProved("%s of the %s: status %d %s" % (kind, target, done.returncode, done.stderr[-1000:]))
+        raise NotProved("%s of the %s: status %d\n%s\n%s" % (kind, target, done.returncode, done.stderr[-1000:], "\n".join(lines[begin:])))
 
 
 def faults(inventory):

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import operate
+from . import operate, own_parts
 from .common import OUTPUT, ROOT, NotProved, playbook, say
 
 
@@ -151,6 +152,7 @@ STEPS = {
     "check-fresh": check_fresh, "converge": converge, "again": again, "check-built": check_built, "validate": validate, "rebuild": rebuild,
     "faults": operate.faults, "faults-measured": operate.faults_measured, "join-without-cp1": operate.join_without_cp1,
     "through-jump-host": operate.through_jump_host, "killed": operate.killed, "reset-refused": operate.reset_refused, "reset": operate.reset,
+    "site-services": own_parts.site_services, "own-parts": own_parts.own_parts,
 }
 
 
@@ -164,7 +166,12 @@ def main(argv=None):
         for step in options.steps:
             STEPS[step](options.inventory)
     except (NotProved, subprocess.SubprocessError, OSError) as error:
-        print("NOT PROVED: %s" % error)
+        reason = "NOT PROVED: %s: %s" % (step, error)
+        print(reason)
+        # Molecule says much after this; the gate repeats it where somebody looks first.
+        if os.environ.get("IRONRACK_REASONS"):
+            with open(os.environ["IRONRACK_REASONS"], "a") as stream:
+                stream.write(reason + "\n")
         return 1
     return 0
 

@@ -92,6 +92,17 @@ class TestJudge:
         assert "longest gap" in judged("follower", base=base)[0]
         assert judged("balancer", base=base) == []
 
+    def test_a_stall_that_the_control_saw_too_lengthens_the_gap_and_excuses_no_failure(self):
+        base = steady(end=5.0) + steady(start=5.8, end=10)
+        summary = outcome.summarise(base + steady("write", step=0.25) + [bad("write", 5.2)], (5.0, 5.0))
+        stalled = outcome.stall(base, (5.0, 5.0))
+        assert stalled == pytest.approx(0.7, abs=0.001)
+        assert outcome.judge(summary, outcome.LIMITS["follower"], stalled) == ["1 requests failed, at most 0 may"]
+
+    def test_a_control_in_its_rhythm_excuses_nothing(self):
+        assert outcome.stall(steady(), (5.0, 5.0)) == outcome.stall([], (5.0, 5.0)) == 0
+        assert outcome.stall(steady(end=7.5) + steady(start=9, end=20) + [ok("read", 30)], (1.0, 1.0)) == 0
+
     def test_a_leader_may_cost_early_writes_only(self):
         assert judged("leader", bad("write", 5.1, 3), bad("write", 6.4, 3)) == []
         assert "6.60" not in judged("leader", bad("write", 6.6))[0]

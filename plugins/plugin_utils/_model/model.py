@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections import Counter, namedtuple
+from urllib.parse import urlsplit
 
 from . import pki
 from .addresses import host_port, is_address, nth, split_host_port, url
@@ -67,6 +68,7 @@ def _build(plan, releases, limit, inventory_dir):
     endpoint = _endpoint(plan)
     etcd = _etcd(plan)
     mirror = _mirror(plan, mirrored)
+    registry = _registry(plan, mirror)
     sans = pki.apiserver_sans(plan, endpoint)
     pki_host = values["cluster_pki_host"] or (plan.groups["mirror"] or plan.groups["etcd"])[0]
     return {
@@ -90,8 +92,8 @@ def _build(plan, releases, limit, inventory_dir):
         "etcd": etcd,
         "network": _network(plan),
         "mirror": mirror,
-        "registry": _registry(plan, mirror),
-        "proxy": _proxy(plan, endpoint, mirror),
+        "registry": registry,
+        "proxy": _proxy(plan, endpoint, mirror, registry),
         "ntp_servers": values["cluster_ntp_servers"],
         "dns_servers": values["cluster_dns_servers"],
         "args": {
@@ -204,7 +206,7 @@ def _registry(plan, mirror):
     return {"url": "", "ca_file": "", "username": ""}
 
 
-def _proxy(plan, endpoint, mirror):
+def _proxy(plan, endpoint, mirror, registry):
     own = plan.values["cluster_proxy"]
     if not own.get("http") and not own.get("https"):
         return {"http": "", "https": "", "no_proxy": []}
@@ -212,7 +214,7 @@ def _proxy(plan, endpoint, mirror):
     asked = [part.strip() for part in asked.split(",") if part.strip()] if isinstance(asked, str) else list(asked)
     # Workers' addresses are left out: nothing on a host talks HTTP to another worker, and the line would grow with every host.
     ours = ["localhost", "127.0.0.1", "::1", ".svc", "." + plan.values["cluster_domain"], plan.values["cluster_pod_cidr"],
-            plan.values["cluster_service_cidr"], endpoint["host"], endpoint["vip"], mirror["address"]]
+            plan.values["cluster_service_cidr"], endpoint["host"], endpoint["vip"], mirror["address"], urlsplit(registry["url"]).hostname]
     ours += [host.address for host in plan.group("control_plane") + plan.group("etcd") + plan.group("load_balancers")]
     return {"http": own.get("http", ""), "https": own.get("https", ""),
             "no_proxy": [entry for entry in dict.fromkeys(asked + ours) if entry]}

@@ -102,3 +102,13 @@ def test_the_hosts_weigh_more_than_what_runs_beside_them(tmp_path):
     shares.write_text("1024\n")
     machine.favour_hosts(tmp_path)
     assert shares.read_text() == "20480\n"
+
+
+def test_a_client_gets_the_share_of_a_balancer_where_hosts_have_a_cgroup(tmp_path):
+    machine.stand_among_hosts(77, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "cpu" / "ironrack-lab").mkdir(parents=True)
+    (tmp_path / "cpu" / "ironrack-lab" / "cpu.shares").write_text("20480\n")
+    machine.stand_among_hosts(77, tmp_path)
+    client = tmp_path / "cpu" / "ironrack-lab" / "client"
+    assert ((client / "cpu.shares").read_text(), (client / "cgroup.procs").read_text()) == ("8192\n", "77\n")

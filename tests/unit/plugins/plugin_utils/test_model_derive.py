@@ -155,6 +155,11 @@ def test_proxy_leaves_out_the_clusters_own():
     assert {"10.77.0.10", "10.77.0.5", "10.96.0.0/16", ".cluster.local", "10.77.0.21"} <= set(model["proxy"]["no_proxy"])
 
 
+def test_the_sites_own_registry_is_no_matter_for_the_proxy():
+    model = model_of(*lab(cluster_proxy={"http": "http://proxy:3128"}, cluster_registry={"url": "https://registry.site.test:5443"}))
+    assert "registry.site.test" in model["proxy"]["no_proxy"]
+
+
 def test_the_model_is_json_and_its_cost_is_linear():
     hosts, groups, variables = lab(cluster_pod_cidr="10.128.0.0/12")
     for number in range(2000):
