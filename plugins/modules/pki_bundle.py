@@ -53,6 +53,10 @@ options:
         description: Path of its key.
         type: str
         default: ""
+      chain:
+        description: Path of the certificates above it, up to the root. Needed where it is an intermediate.
+        type: str
+        default: ""
       days:
         description: Days that a new one is valid.
         type: int
@@ -160,7 +164,7 @@ from ansible_collections.ironrack.cluster.plugins.module_utils._pki.spec import 
 def main():
     """Run the module."""
     authority = dict(name=dict(type="str", required=True), common_name=dict(type="str", required=True), cert=dict(type="str", default=""),
-                     key=dict(type="str", default="", no_log=False), days=dict(type="int", default=3650))
+                     key=dict(type="str", default="", no_log=False), chain=dict(type="str", default=""), days=dict(type="int", default=3650))
     certificate = dict(
         name=dict(type="str", required=True), authority=dict(type="str", required=True), common_name=dict(type="str", required=True),
         organizations=dict(type="list", elements="str", default=[]), sans=dict(type="list", elements="str", default=[]),

@@ -109,9 +109,10 @@ def arguments(core):
         command = core.read_namespaced_pod("%s-cp1" % component, "kube-system").spec.containers[0].command
         gates = [word for word in command if word.startswith("--feature-gates=")]
         expect("%s runs with %s and the feature gate" % (component, wanted), wanted in command and any("WatchListClient=false" in word for word in gates), command)
-    etcd = on("cp1", "sudo", "sh", "-c", "'tr \"\\0\" \"\\n\" </proc/$(pidof etcd)/cmdline; tr \"\\0\" \"\\n\" </proc/$(pidof etcd)/environ; cat /etc/etcd/*.y*ml'")
-    expect("etcd runs with max-request-bytes 2097152", re.search(r"max.request.bytes\W+2097152", etcd, re.IGNORECASE), etcd[-800:])
-    answer = core.api_client.call_api("/api/v1/nodes/gpu1/proxy/configz", "GET", auth_settings=["BearerToken"], _preload_content=False, _request_timeout=10)[0]
+    process = on("cp1", "systemctl", "show", "--property=MainPID", "--value", "etcd.service").strip()
+    environment = on("cp1", "sudo", "cat", "/proc/%s/environ" % process).split("\0")
+    expect("etcd runs with max-request-bytes 2097152", "ETCD_MAX_REQUEST_BYTES=2097152" in environment, environment)
+    answer = core.connect_get_node_proxy_with_path("gpu1", "configz", _preload_content=False, _request_timeout=10)
     gates = json.loads(answer.data)["kubeletconfig"].get("featureGates", {})
     expect("the kubelet runs with the feature gate", gates.get("WatchListClient") is False, gates)
 

@@ -97,7 +97,8 @@ def cluster_configuration(cluster):
         "dns": {"imageTag": dns_tag},
         "apiServer": {"certSANs": list(cluster["apiserver_sans"]),
                       "extraArgs": extra_args(quiet, {"kubelet-certificate-authority": PKI + "/ca.crt"}, feature_gates, args["apiserver"])},
-        "controllerManager": {"extraArgs": extra_args(quiet, feature_gates, args["controller_manager"])},
+        # Pods' clients may be built on OpenSSL, which trusts nothing below an intermediate whose root it does not know.
+        "controllerManager": {"extraArgs": extra_args(quiet, {"root-ca-file": PKI + "/ca-chain.crt"}, feature_gates, args["controller_manager"])},
         "scheduler": {"extraArgs": extra_args(quiet, feature_gates, args["scheduler"])},
     }
 

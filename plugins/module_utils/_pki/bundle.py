@@ -57,6 +57,7 @@ class Bundle:
         self._known = {}
         self._ends = {}
         self._anchors = {}
+        self._chains = {}
         self.files = {}
         self.changes = []
         self.expires = {}
@@ -73,6 +74,8 @@ class Bundle:
         with self._opened():
             for spec in authorities:
                 self._authority(spec)
+                # What clients trust: the authority, and what is above it where it is a site's intermediate.
+                self.files[spec.name + "-chain.crt"] = self.files[spec.name + ".crt"] + self._chains.get(spec.name, "")
             for name in keypairs:
                 self._keypair(name)
             for spec in certificates:
@@ -200,13 +203,20 @@ class Bundle:
         return seen
 
     def _import(self, spec, cert, key):
-        own_cert, own_key = read_or_none(spec.own[0]), read_or_none(spec.own[1])
-        for path, data in zip(spec.own, (own_cert, own_key)):
-            if data is None:
-                raise IronrackError("the authority %s is to be imported, but %s is not on this host" % (spec.name, path))
+        own_cert, own_key, chain = [read_or_none(path) if path else b"" for path in spec.own]
+        missing = [path for path, data in zip(spec.own, (own_cert, own_key, chain)) if data is None]
+        if missing:
+            raise IronrackError("the authority %s is to be imported, but %s is not on this host" % (spec.name, " and ".join(missing)))
+        self._chains[spec.name] = chain.decode("utf-8")
         if (own_cert, own_key) == (cert, key):
             return cert, key
-        seen = self._check_authority(spec.name, *spec.own)
+        seen = self._check_authority(spec.name, *spec.own[:2])
+        if seen.subject != seen.issuer and not (chain and self._openssl.chains_to_root(spec.own[0], spec.own[2])):
+            raise IronrackError(
+                "the authority %s: %s was issued by %s, and %s. Clients that are built on OpenSSL trust nothing below an authority whose "
+                "root they do not know: name a file with the certificates above it, up to the root, as its chain"
+                % (spec.name, spec.own[0], written(seen.issuer),
+                   "%s does not lead from it to a root" % spec.own[2] if chain else "no chain is named"))
         if seen.not_after <= self._now:
             raise IronrackError("the authority %s cannot be imported: %s expired on %s" % (spec.name, spec.own[0], seen.not_after))
         if cert is not None and self._openssl.read(self._path(spec.name + ".crt")).public_key != seen.public_key:

@@ -78,6 +78,10 @@ class OpenSsl:
         """:returns: whether an authority's key signed the certificate; an intermediate counts as an anchor, and dates do not matter."""
         return self._cli.run(["openssl", "verify", "-partial_chain", "-no_check_time", "-trusted", ca_cert, cert], ok=(0, 2)).rc == 0
 
+    def chains_to_root(self, cert, chain):
+        """:returns: whether the certificates of the file ``chain`` lead from a certificate to a root, whatever their dates."""
+        return self._cli.run(["openssl", "verify", "-no_check_time", "-CAfile", chain, cert], ok=(0, 2)).rc == 0
+
 
 def serial():
     """:returns: a random serial number of 127 bits: positive, and not to be guessed."""

@@ -28,7 +28,7 @@ class Spec:
     """One certificate of the cluster, as it must be.
 
     :param authority: the name of the authority that signs it; None for an authority itself.
-    :param own: for a site's own authority, the (cert, key) paths on the pki host.
+    :param own: for a site's own authority, the (cert, key, chain) paths on the pki host; chain is empty for a root.
     """
 
     def __init__(self, name, common_name, organizations=(), sans=(), usages=(), days=365, authority=None, own=None):
@@ -88,7 +88,7 @@ def parse_specs(authorities, keypairs, certificates):
         raise IronrackError("the certificate list cannot be issued: " + "; ".join(wrong), reasons=wrong)
     return (
         [Spec(entry["name"], entry["common_name"], days=entry.get("days") or 3650,
-              own=(entry["cert"], entry["key"]) if entry.get("cert") else None) for entry in authorities],
+              own=(entry["cert"], entry["key"], entry.get("chain") or "") if entry.get("cert") else None) for entry in authorities],
         [Spec(entry["name"], entry["common_name"], entry.get("organizations") or (), entry.get("sans") or (), entry["usages"],
               entry.get("days") or 365, entry["authority"]) for entry in certificates],
     )

@@ -209,14 +209,16 @@ def _registry(plan, mirror):
 def _proxy(plan, endpoint, mirror, registry):
     own = plan.values["cluster_proxy"]
     if not own.get("http") and not own.get("https"):
-        return {"http": "", "https": "", "no_proxy": []}
+        return {"http": "", "https": "", "downloads": "", "no_proxy": []}
     asked = own.get("no_proxy") or []
     asked = [part.strip() for part in asked.split(",") if part.strip()] if isinstance(asked, str) else list(asked)
     # Workers' addresses are left out: nothing on a host talks HTTP to another worker, and the line would grow with every host.
     ours = ["localhost", "127.0.0.1", "::1", ".svc", "." + plan.values["cluster_domain"], plan.values["cluster_pod_cidr"],
             plan.values["cluster_service_cidr"], endpoint["host"], endpoint["vip"], mirror["address"], urlsplit(registry["url"]).hostname]
     ours += [host.address for host in plan.group("control_plane") + plan.group("etcd") + plan.group("load_balancers")]
-    return {"http": own.get("http", ""), "https": own.get("https", ""),
+    # The mirror stands in the site: only a vendor's files come through the proxy.
+    downloads = "" if mirror["enabled"] else own.get("https", "")
+    return {"http": own.get("http", ""), "https": own.get("https", ""), "downloads": downloads,
             "no_proxy": [entry for entry in dict.fromkeys(asked + ours) if entry]}
 
 

@@ -45,7 +45,8 @@ def bundle(plan, host, sans, mirrored):
     own = {"kubernetes-ca": plan.values["cluster_pki_kubernetes_ca"], "etcd-ca": plan.values["cluster_pki_etcd_ca"]}
     names = {"etcd-ca": "etcd-ca", "kubernetes-ca": "kubernetes", "front-proxy-ca": "front-proxy-ca", "service-ca": "ironrack-service-ca"}
     authorities = [
-        {"name": name, "common_name": common_name, "cert": own.get(name, {}).get("cert", ""), "key": own.get(name, {}).get("key", "")}
+        {"name": name, "common_name": common_name, "cert": own.get(name, {}).get("cert", ""), "key": own.get(name, {}).get("key", ""),
+         "chain": own.get(name, {}).get("chain", "")}
         for name, common_name in names.items()]
     client, server, both = ("client",), ("server",), ("server", "client")
     made = [_certificate("etcd-" + one.name, "etcd-ca", one.name, both,
@@ -78,7 +79,8 @@ def host_files(host):
         files += [(ETCD + "/ca.crt", "etcd-ca.crt")] + _pair(ETCD + "/member", "etcd-" + host.name)
         files += _pair(ETCD + "/health-client", "etcd-health-client")
     if host.is_in("control_plane"):
-        files += _pair(KUBERNETES + "/ca", "kubernetes-ca") + [(KUBERNETES + "/sa.key", "sa.key"), (KUBERNETES + "/sa.pub", "sa.pub")]
+        files += _pair(KUBERNETES + "/ca", "kubernetes-ca") + [(KUBERNETES + "/ca-chain.crt", "kubernetes-ca-chain.crt")]
+        files += [(KUBERNETES + "/sa.key", "sa.key"), (KUBERNETES + "/sa.pub", "sa.pub")]
         files += _pair(KUBERNETES + "/front-proxy-ca", "front-proxy-ca") + _pair(KUBERNETES + "/front-proxy-client", "front-proxy-client")
         files += _pair(KUBERNETES + "/apiserver", "apiserver-" + host.name)
         files += _pair(KUBERNETES + "/apiserver-kubelet-client", "apiserver-kubelet-client")

@@ -29,6 +29,8 @@ SIGNER = "kubernetes.io/kubelet-serving"
 CSRS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 USAGES = frozenset(("digital signature", "key encipherment", "server auth"))
 NODE_PREFIX, NODE_GROUP = "system:node:", "system:nodes"
+# The cluster's CA may be a site's intermediate: it is the anchor, whatever is above it (X509_V_FLAG_PARTIAL_CHAIN of OpenSSL).
+PARTIAL_CHAIN = 0x80000
 INTERVAL, LONGEST_PAUSE, REQUEST_TIMEOUT = 5, 60, 10
 
 SEQUENCE, SET, OID, OCTET_STRING = 0x30, 0x31, 0x06, 0x04
@@ -224,6 +226,7 @@ class Api:
         ca_file, cert_file, key_file = self._files
         # Read anew each time: the PKI renews these files while this runs.
         context = ssl.create_default_context(cafile=ca_file)
+        context.verify_flags |= PARTIAL_CHAIN
         context.load_cert_chain(cert_file, key_file)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
         request = urllib.request.Request(self._server + path, method=method, data=json.dumps(body).encode() if body is not None else None,

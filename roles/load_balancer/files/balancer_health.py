@@ -26,6 +26,8 @@ import time
 from collections import namedtuple
 
 LOG = logging.getLogger("balancer-health")
+# The cluster's CA may be a site's intermediate: it is the anchor, whatever is above it (X509_V_FLAG_PARTIAL_CHAIN of OpenSSL).
+PARTIAL_CHAIN = 0x80000
 
 # What one question brought. Silence (a time-out, no route) is kept apart from a refusal (an answer other than 200, a closed port):
 # a refusing server is known to be unready, a silent one is only not known to be ready.
@@ -186,6 +188,7 @@ class Probe(threading.Thread):
 
     def _connect(self, deadline):
         context = ssl.create_default_context(cafile=self._config["ca"])
+        context.verify_flags |= PARTIAL_CHAIN
         context.load_cert_chain(self._config["cert"], self._config["key"])
         address, port = self._target["address"], self._target["port"]
         raw = socket.create_connection((address, port), timeout=remaining(deadline))

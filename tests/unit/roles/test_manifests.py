@@ -113,7 +113,7 @@ def test_mtu_and_interface_of_the_site_reach_flannel_and_bring_new_pods(manifest
     cluster["network"]["interface"] = "bond0"
     objects = manifests("pod_network", cluster)
     after = find(objects, "DaemonSet", "kube-flannel-ds")["spec"]["template"]
-    assert json.loads(find(objects, "ConfigMap", "kube-flannel-cfg")["data"]["net-conf.json"])["Backend"] == {"Type": "vxlan", "MTU": 8950}
+    assert json.loads(find(objects, "ConfigMap", "kube-flannel-cfg")["data"]["net-conf.json"])["Backend"] == {"Type": "vxlan", "MTU": 9000}
     assert after["spec"]["containers"][0]["args"][-1] == "--iface=bond0"
     assert before["metadata"]["annotations"] != after["metadata"]["annotations"]
 

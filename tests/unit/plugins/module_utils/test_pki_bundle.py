@@ -79,7 +79,7 @@ def test_first_run_issues_everything(store):
     result = converge(store)
     assert names(result) == ["etcd-ca", "kubernetes-ca", "sa", "etcd-cp1", "admin"]
     assert set(result.files) == {"%s.%s" % (name, kind) for name in ("etcd-ca", "kubernetes-ca", "etcd-cp1", "admin")
-                                 for kind in ("crt", "key")} | {"sa.key", "sa.pub"}
+                                 for kind in ("crt", "key")} | {"sa.key", "sa.pub", "etcd-ca-chain.crt", "kubernetes-ca-chain.crt"}
     assert os.stat(str(store)).st_mode & 0o777 == 0o700
     assert os.stat(str(store / "admin.key")).st_mode & 0o777 == 0o600
     text = openssl("x509", "-in", str(store / "etcd-cp1.crt"), "-noout", "-text")
@@ -239,7 +239,7 @@ def own(tmp_path):
 
 
 def with_own(own, cert="ca.crt", key="ca.key"):
-    return [AUTHORITIES[0], dict(AUTHORITIES[1], cert=str(own / cert), key=str(own / key))]
+    return [AUTHORITIES[0], dict(AUTHORITIES[1], cert=str(own / cert), key=str(own / key), chain=str(own / "root.crt"))]
 
 
 def test_an_own_intermediate_is_imported_and_signs(store, own):
@@ -247,8 +247,23 @@ def test_an_own_intermediate_is_imported_and_signs(store, own):
     result = converge(store, with_own(own))
     assert names(check) == names(result) and "imported" in result.changes[1]["reason"]
     assert result.files["kubernetes-ca.crt"] == (own / "ca.crt").read_text()
+    assert result.files["kubernetes-ca-chain.crt"] == (own / "ca.crt").read_text() + (own / "root.crt").read_text()
+    assert result.files["etcd-ca-chain.crt"] == result.files["etcd-ca.crt"]
     assert converge(store, with_own(own)).changes == []
     openssl("verify", "-partial_chain", "-trusted", str(own / "ca.crt"), str(store / "admin.crt"))
+
+
+@pytest.mark.parametrize("chain, words", (("", "no chain is named"), ("ca.crt", "does not lead from it to a root")))
+@pytest.mark.parametrize("check", (True, False))
+def test_an_intermediate_without_what_is_above_it_is_refused(store, own, chain, words, check):
+    authorities = [AUTHORITIES[0], dict(with_own(own)[1], chain=str(own / chain) if chain else "")]
+    with pytest.raises(IronrackError, match="issued by .*site root.*%s" % words):
+        converge(store, authorities, check=check)
+
+
+def test_an_own_root_needs_no_chain(store, own):
+    authorities = [AUTHORITIES[0], dict(AUTHORITIES[1], cert=str(own / "root.crt"), key=str(own / "root.key"))]
+    assert converge(store, authorities).files["kubernetes-ca-chain.crt"] == (own / "root.crt").read_text()
 
 
 def test_an_own_intermediate_may_be_renewed(store, own):

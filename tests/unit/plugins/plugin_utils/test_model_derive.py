@@ -65,7 +65,7 @@ def test_the_lab():
 def test_certificates_of_the_lab_match_what_hosts_get():
     model = model_of(*lab())
     made = {authority["name"] + ".crt" for authority in model["pki"]["authorities"]} | {"sa.key", "sa.pub"}
-    made |= {authority["name"] + ".key" for authority in model["pki"]["authorities"]}
+    made |= {authority["name"] + end for authority in model["pki"]["authorities"] for end in (".key", "-chain.crt")}
     for certificate in model["pki"]["certificates"]:
         made |= {certificate["name"] + ".crt", certificate["name"] + ".key"}
     placed = {entry["source"] for host in model["hosts"].values() for entry in host["pki_files"]}
@@ -158,6 +158,12 @@ def test_proxy_leaves_out_the_clusters_own():
 def test_the_sites_own_registry_is_no_matter_for_the_proxy():
     model = model_of(*lab(cluster_proxy={"http": "http://proxy:3128"}, cluster_registry={"url": "https://registry.site.test:5443"}))
     assert "registry.site.test" in model["proxy"]["no_proxy"]
+
+
+def test_only_what_comes_from_a_vendor_is_downloaded_through_the_proxy():
+    proxy = {"https": "http://proxy:3128"}
+    assert model_of(*lab(cluster_proxy=proxy))["proxy"]["downloads"] == ""
+    assert model_of(*lab(cluster_proxy=proxy, cluster_source="upstream"))["proxy"]["downloads"] == "http://proxy:3128"
 
 
 def test_the_model_is_json_and_its_cost_is_linear():
