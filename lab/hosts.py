@@ -16,7 +16,7 @@ from .inventory import Host, Topology, load
 from .machine import Machine, favour_hosts
 from .mounts import remove_tree
 from .podman import Container, Podman
-from .settings import USER, Paths
+from .settings import BRIDGE, DEVICE, USER, Paths
 from .shell import LabError, Progress, run, tail
 
 READY_TIMEOUT = 120
@@ -121,6 +121,7 @@ class Lab:
             faults.write(container.pid, faults.Faults(), topology)
         else:
             self.podman.start(host.name)
+            self._address6(host, topology)
         if wait:
             self._wait_ready(host, False)
 
@@ -177,6 +178,18 @@ class Lab:
             self.podman.unpause(host.name)
         else:
             self.podman.start(host.name)
+        self._address6(host, topology)
+
+    def _address6(self, host: Host, topology: Topology) -> None:
+        """Give host and bridge their IPv6 addresses. podman would set rules of its own for them, which nothing here needs."""
+        if not host.address6:
+            return
+        run(["ip", "-6", "address", "replace", topology.gateway6, "dev", BRIDGE, "nodad"])
+        inside = ["nsenter", "--target", str(self._container(host).pid), "--net"]
+        gateway, length = topology.gateway6.split("/")
+        run([*inside, "sysctl", "-q", "-w", f"net.ipv6.conf.{DEVICE}.disable_ipv6=0"])
+        run([*inside, "ip", "-6", "address", "replace", f"{host.address6}/{length}", "dev", DEVICE, "nodad"])
+        run([*inside, "ip", "-6", "route", "replace", "default", "via", gateway])
 
     def _wait_ready(self, host: Host, fresh: bool) -> None:
         """ssh answers; and on a fresh host every unit of the image has started."""

@@ -21,6 +21,8 @@ class Host:
     address: str
     zone: str
     groups: tuple[str, ...]
+    # Of a cluster on IPv6. Ansible keeps to the IPv4 address, as a site's management network may.
+    address6: str = ""
 
     @property
     def mac(self) -> str:
@@ -35,6 +37,8 @@ class Topology:
     gateway: str
     dns: str
     hosts: dict[str, Host] = field(default_factory=dict)
+    # Address and prefix length of the machine in the hosts' IPv6 network; empty where there is none.
+    gateway6: str = ""
 
     def select(self, names) -> list[Host]:
         """Hosts by name or by group, in the inventory's order; no name means all of them."""
@@ -103,11 +107,15 @@ def parse(data: dict, path: Path) -> Topology:
         if address in addresses:
             faults.append(f"{name} and {addresses[address]} both have {address}")
         addresses[address] = name
+        if own.get("cluster_node_address") and "lab_gateway6" not in variables:
+            faults.append(f"{name} has a cluster_node_address, and all.vars lacks lab_gateway6")
     if faults:
         raise LabError(f"{path}: {'; '.join(faults)}.")
     return Topology(
         path=path, subnet=str(network), gateway=str(variables["lab_gateway"]), dns=str(variables["lab_dns"]),
-        hosts={name: Host(name, str(own["ansible_host"]), str(own["zone"]), tuple(groups[name])) for name, own in sorted(hosts.items(), key=_order)},
+        hosts={name: Host(name, str(own["ansible_host"]), str(own["zone"]), tuple(groups[name]), str(own.get("cluster_node_address", "")))
+               for name, own in sorted(hosts.items(), key=_order)},
+        gateway6=str(variables.get("lab_gateway6", "")),
     )
 
 

@@ -38,11 +38,18 @@ def test_the_small_topologies():
     assert own_etcd.memory_gib < 12
 
 
-@pytest.mark.parametrize("name", ["lab", "lab-small", "lab-own", "lab-etcd"])
+@pytest.mark.parametrize("name", ["lab", "lab-small", "lab-own", "lab-etcd", "lab-ipv6"])
 def test_every_lab_inventory_has_the_same_network_and_group_vars(name):
     data = yaml.safe_load((INVENTORIES / name / "hosts.yml").read_text())
     assert {key: data["all"]["vars"][key] for key in VARS} == VARS
     assert (INVENTORIES / name / "group_vars" / "all" / "connection.yml").resolve() == INVENTORIES / "lab" / "group_vars" / "all" / "connection.yml"
+
+
+def test_hosts_of_the_ipv6_lab_have_both_addresses():
+    topology = inventory.load(INVENTORIES / "lab-ipv6")
+    assert topology.gateway6 == "fd00:77::1/64"
+    assert {name: (host.address, host.address6) for name, host in topology.hosts.items()}["cp1"] == ("10.77.0.21", "fd00:77::21")
+    assert inventory.load(INVENTORIES / "lab").hosts["cp1"].address6 == ""
 
 
 def test_the_inventory_names_the_user_of_the_image():
@@ -62,10 +69,11 @@ def test_select_takes_hosts_and_groups_in_the_inventory_order():
 def test_every_fault_of_an_inventory_is_named_at_once():
     with pytest.raises(LabError) as raised:
         parse({"workers": {"hosts": {"w1": {"ansible_host": "10.78.0.1", "zone": "a"}, "w2": {"ansible_host": "10.77.0.9"},
-                                     "w3": {"ansible_host": "10.77.0.9", "zone": "c"}}}})
+                                     "w3": {"ansible_host": "10.77.0.9", "zone": "c", "cluster_node_address": "fd00::9"}}}})
     assert "w1: 10.78.0.1 is outside" in str(raised.value)
     assert "w2 lacks zone" in str(raised.value)
     assert "w3 and w2 both have 10.77.0.9" in str(raised.value)
+    assert "w3 has a cluster_node_address, and all.vars lacks lab_gateway6" in str(raised.value)
 
 
 def test_an_inventory_without_the_lab_network_is_refused():
