@@ -36,6 +36,10 @@ options:
     description: Path of the probe in its image.
     type: str
     default: /agnhost
+  policies:
+    description: Whether something enforces NetworkPolicies. With V(false) the conditions about them are not judged.
+    type: bool
+    default: true
   wait:
     description: Seconds for each step, the pull of the image included.
     type: int
@@ -107,7 +111,8 @@ def check(params, namespace):
     expected = expectations(params["expected"])
     client = NetworkClient(params["kubeconfig"], namespace, params["binary"])
     try:
-        return NetworkCheck(client, expected["nodes"], expected["domain"], params["image"], params["binary"], params["wait"]).run()
+        return NetworkCheck(client, expected["nodes"], expected["domain"], params["image"], params["binary"], params["wait"],
+                            enforces=params["policies"]).run()
     except IronrackError:
         raise
     except Exception as error:  # the API's own errors, urllib3's and the socket's
@@ -121,6 +126,7 @@ def main():
             "expected": {"type": "dict", "required": True},
             "image": {"type": "str", "default": "registry.k8s.io/e2e-test-images/agnhost:2.53"},
             "binary": {"type": "str", "default": "/agnhost"},
+            "policies": {"type": "bool", "default": True},
             "wait": {"type": "int", "default": 120},
             "enforce": {"type": "str", "choices": ["always", "not_in_check_mode", "never"], "default": "always"},
         },

@@ -11,7 +11,7 @@ from . import pki
 from .addresses import host_port, is_address, nth, split_host_port, url
 from .checks import run_checks
 from .problems import Problem
-from .promises import promises
+from .promises import policy_engine, promises
 from .settle import settle
 
 Derived = namedtuple("Derived", ("model", "problems", "warnings"))
@@ -176,7 +176,7 @@ def _network(plan):
     return {
         "pod_cidr": values["cluster_pod_cidr"], "service_cidr": values["cluster_service_cidr"],
         "dns_ip": nth(values["cluster_service_cidr"], 10), "api_ip": nth(values["cluster_service_cidr"], 1),
-        "mtu": values["cluster_mtu"], "family": values["cluster_address_family"],
+        "mtu": values["cluster_mtu"], "family": values["cluster_address_family"], "policy_engine": policy_engine(plan),
         # For what is told once for all nodes (flannel): empty where nodes differ, which lets each find it by its address.
         "interface": interfaces.pop() if len(interfaces) == 1 else "",
     }

@@ -7,6 +7,11 @@ from __future__ import annotations
 from collections import Counter
 
 
+def policy_engine(plan):
+    """:returns: the DaemonSet that enforces NetworkPolicies, as namespace/name; empty with IPv6, at whose addresses kube-router 1.5 and 1.6 panic."""
+    return "" if plan.values["cluster_address_family"] == "ipv6" else "kube-system/kube-router"
+
+
 def promises(plan, endpoint, colocated, mirrored):
     """:returns: {kept: [sentences], not_kept: [sentences]}."""
     kept, not_kept = [], []
@@ -41,6 +46,8 @@ def promises(plan, endpoint, colocated, mirrored):
     else:
         promise(len(workers) > 1, "Pods of a lost worker find a place on another one.",
                 "Pods of %s have no other place while it is away: it is the only worker." % workers[0])
+    if not policy_engine(plan):
+        not_kept.append("NetworkPolicies have no effect, unless the site brings an engine of its own: the one of this release knows IPv4 only.")
     if mirrored:
         not_kept.append("While %s is away no host fetches new images or packages: it is the only mirror. What runs goes on." % (
             names("mirror")[0]))

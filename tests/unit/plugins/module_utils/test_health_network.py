@@ -148,6 +148,12 @@ def test_the_reason_why_pods_do_not_start_is_told():
     assert "Failed to pull image" in judged[0]["seen"]
 
 
+def test_without_an_engine_nothing_is_said_of_policies():
+    cluster = SimulatedCluster()
+    judged = network_check.NetworkCheck(cluster, NODES, "cluster.local", "probe:1", "/agnhost", wait=0, interval=0, enforces=False).run()
+    assert {one["name"] for one in judged} == {name for name in network_check.MEND if name != "setup" and not name.startswith("policy_")}
+
+
 def test_a_cluster_of_one_node_is_judged():
     assert set(run(nodes=NODES[:1])[1].values()) == {"pass"}
 

@@ -237,3 +237,13 @@ def test_no_shape_is_more_than_a_problem(memberships):
     if derived.model:
         assert len(derived.model["etcd"]["members"]) % 2 == 1
         assert derived.model["promises"]["not_kept"] or derived.model["promises"]["kept"]
+
+
+def test_with_ipv6_policies_are_no_promise():
+    assert model_of(*lab())["network"]["policy_engine"] == "kube-system/kube-router"
+    hosts, groups, variables = lab(cluster_address_family="ipv6", cluster_vip="fd00:77::10")
+    hosts = {name: dict(own, cluster_node_address="fd00:77::%s" % own["ansible_host"].split(".")[-1]) for name, own in hosts.items()}
+    model = model_of(hosts, groups, variables)
+    assert model["network"]["policy_engine"] == ""
+    assert any("NetworkPolicies have no effect" in sentence for sentence in model["promises"]["not_kept"])
+    assert model["endpoint"]["url"] == "https://[fd00:77::10]:6443"
