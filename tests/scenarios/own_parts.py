@@ -107,8 +107,8 @@ def arguments(core):
     for component, wanted in (("kube-apiserver", "--max-requests-inflight=333"), ("kube-controller-manager", "--node-monitor-grace-period=45s"),
                               ("kube-scheduler", "--kube-api-qps=66")):
         command = core.read_namespaced_pod("%s-cp1" % component, "kube-system").spec.containers[0].command
-        gates = [word for word in command if word.startswith("--feature-gates=")]
-        expect("%s runs with %s and the feature gate" % (component, wanted), wanted in command and any("WatchListClient=false" in word for word in gates), command)
+        has_gate = any(word.startswith("--feature-gates=") and "WatchListClient=false" in word for word in command)
+        expect("%s runs with %s and the feature gate" % (component, wanted), wanted in command and has_gate, command)
     process = on("cp1", "systemctl", "show", "--property=MainPID", "--value", "etcd.service").strip()
     environment = on("cp1", "sudo", "cat", "/proc/%s/environ" % process).split("\0")
     expect("etcd runs with max-request-bytes 2097152", "ETCD_MAX_REQUEST_BYTES=2097152" in environment, environment)

@@ -16,14 +16,14 @@ from collections import namedtuple
 
 from .errors import IronrackError
 
+# X509_V_FLAG_PARTIAL_CHAIN of OpenSSL; the module ssl names it from Python 3.10 on.
+PARTIAL_CHAIN = 0x80000
+
 Response = namedtuple("Response", ("status", "headers", "body"))
 
 
 class HttpError(IronrackError):
     """No answer, or one that its caller cannot use. The URL is in its details."""
-
-# X509_V_FLAG_PARTIAL_CHAIN of OpenSSL; the module ssl names it from Python 3.10 on.
-PARTIAL_CHAIN = 0x80000
 
 
 class HttpClient:
