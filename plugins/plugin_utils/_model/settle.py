@@ -32,8 +32,12 @@ class Settled:
     """An inventory with every value in its normal form.
 
     ``values``: cluster-wide variable -> value. ``bad``: names of variables that were wrong and stand at their default, so that a
-    check which needs one of them is left out instead of adding a misleading second problem.
+    check which needs one of them is left out instead of adding a misleading second problem. ``limit``: names of the hosts that this run
+    may touch, None for all. ``sources``: path -> text of the inventory's files.
     """
+
+    limit = None
+    sources = {}
 
     def __init__(self, hosts, groups, values, bad, ignored, near_groups):
         self.hosts = hosts
@@ -152,6 +156,8 @@ def settle(raw_hosts, raw_groups, play):
     hosts = {}
     for name in names:
         hosts[name], found = _host(name, member_of[name], raw_hosts[name])
+        if any(problem.where.endswith(", zone") for problem in found):
+            bad.add("zone")
         problems += found
     known = set(names)
     others = [name for name in raw_groups.get("all", ()) if name not in known and name != "localhost"]
