@@ -33,14 +33,14 @@ def plain(value, leave=()):
 
 
 def _files(root):
-    """:returns: paths of the inventory files under a folder, or the one that ``root`` is; programs that make an inventory are not files of it."""
+    """:returns: paths of the inventory files under a folder, or the one that ``root`` is."""
     if os.path.isfile(root):
-        return [] if os.access(root, os.X_OK) else [root]
+        return [root]
     found = []
     for folder, folders, names in os.walk(root, followlinks=True):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [os.path.join(folder, name) for name in sorted(names) if not name.startswith(".") and not name.endswith(("~", ".pyc", ".bak"))]
-    return [path for path in found if not os.access(path, os.X_OK) and os.path.getsize(path) <= LARGEST_SOURCE]
+    return [path for path in found if os.path.isfile(path) and os.path.getsize(path) <= LARGEST_SOURCE]
 
 
 class ActionModule(ActionBase):
@@ -117,9 +117,11 @@ class ActionModule(ActionBase):
             for path in _files(root):
                 try:
                     with open(path, encoding="utf-8") as stream:
-                        texts[os.path.relpath(path)] = stream.read()
+                        text = stream.read()
                 except (OSError, UnicodeDecodeError):
                     continue  # nothing that Ansible could have read either
+                if not text.startswith("#!"):
+                    texts[os.path.relpath(path)] = text
         return texts
 
     def _read_releases(self):
