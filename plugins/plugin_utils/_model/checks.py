@@ -285,7 +285,7 @@ def pki_host_known(plan, releases):
     name = plan.values["cluster_pki_host"]
     if name and name not in plan.hosts:
         yield ("cluster_pki_host", "%s is no host of this cluster" % name, "the inventory name of one of its hosts",
-               did_you_mean(name, plan.hosts))
+               did_you_mean(name, plan.hosts) or "name one of %s, or leave it out" % some(list(plan.hosts)))
 
 
 @check("cluster_source")

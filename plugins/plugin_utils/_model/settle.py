@@ -59,19 +59,25 @@ def _shown(variable, value):
     return text if len(text) <= 80 else text[:77] + "..."
 
 
+def _correct(variable):
+    """:returns: how to mend a wrong value; defaults that are empty are no advice."""
+    return "correct it, or leave it out" + (" (%s is the default)" % variable.default if variable.default else "")
+
+
 def parse(variable, value, where):
     """:returns: (value in its normal form or the default, list of problems)."""
     try:
         parsed = PARSERS[variable.type](value)
     except ValueError as error:
-        return deepcopy(variable.default), [Problem("types", where, "the value is %s" % _shown(variable, value), str(error), "")]
+        return deepcopy(variable.default), [
+            Problem("types", where, "the value is %s" % _shown(variable, value), str(error), _correct(variable))]
     if variable.choices and parsed not in variable.choices:
-        mend = did_you_mean(str(parsed), variable.choices)
+        mend = did_you_mean(str(parsed), variable.choices) or _correct(variable)
         return deepcopy(variable.default), [
             Problem("types", where, "the value is %s" % _shown(variable, parsed), "one of " + ", ".join(variable.choices), mend)]
     unknown = [key for key in parsed if key not in variable.keys] if variable.keys else []
     problems = [
-        Problem("types", where, "it has a key %s" % key, "the keys " + ", ".join(variable.keys), did_you_mean(key, variable.keys))
+        Problem("types", where, "it has a key %s" % key, "the keys " + ", ".join(variable.keys), did_you_mean(key, variable.keys) or "remove it")
         for key in unknown]
     return parsed, problems
 

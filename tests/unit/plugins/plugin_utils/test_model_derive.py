@@ -116,6 +116,7 @@ def test_ipv6_wears_brackets_in_urls_only():
 def test_a_limit_is_told_and_changes_nothing_else():
     full, limited = model_of(*lab()), model_of(*lab(), limit=["gpu2"])
     assert limited.pop("limited") is True and full.pop("limited") is False
+    assert [need["name"] for need in limited.pop("left_out")] == ["etcd", "api", "mirror"] and full.pop("left_out") == []
     assert full == limited
 
 
