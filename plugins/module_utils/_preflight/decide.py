@@ -251,8 +251,7 @@ def left_out(probe, wants):
 
 def authorities(probe, wants):
     for seen in probe["authorities"]:
-        for problem in _authority(seen):
-            yield problem
+        yield from _authority(seen)
 
 
 def _authority(seen):

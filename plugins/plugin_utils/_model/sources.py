@@ -15,7 +15,7 @@ import yaml
 
 from .variables import VARIABLES
 
-#: kind: secret, key or unreadable. name: the variable, with its key.
+#: path, line: where it stands. name: the variable, with its key.
 Clear = namedtuple("Clear", ("path", "line", "name"))
 Twice = namedtuple("Twice", ("host", "addresses"))
 

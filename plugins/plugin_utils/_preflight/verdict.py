@@ -101,7 +101,8 @@ def _skew(probed):
 
 def _lost_authorities(probed):
     """An empty store beside a built cluster would get new authorities, which cut off every host that trusts the old ones."""
-    stores = [host for host, result in probed.items() if result.get("probe", {}).get("store") is False]
+    # Who is not root sees no store at all, and is told for that.
+    stores = [host for host, result in probed.items() if result.get("probe", {}).get("store") is False and result["probe"].get("uid") == 0]
     # A host of another cluster trusts that one's, and is told for it.
     built = [host for host, result in probed.items()
              if (result.get("probe", {}).get("kubelet_server") or result.get("probe", {}).get("etcd_formed"))

@@ -136,6 +136,11 @@ def test_a_host_of_another_cluster_is_not_taken_for_one_that_trusts_ours():
     assert [problem["check"] for dummy, problem in verdict.problems] == ["foreign_cluster"]
 
 
+def test_who_may_not_look_into_the_store_is_not_told_that_it_is_empty():
+    verdict = judge(results({"change": {"ops1": {"store": False, "uid": 1000}, "cp1": {"etcd_formed": True}}}))
+    assert [problem["check"] for dummy, problem in verdict.problems] == ["root"]
+
+
 def test_a_balancer_needs_no_node():
     bare = probe("lb1", cgroup={"version": 1, "controllers": []}, features={"overlay": False}, runtimes=["dockerd"], openssl="", memory_mib=800,
                  kubelet_server="198.51.100.1:6443", listening=[{"port": 10250, "address": "::", "process": "x", "pid": "1"}])
