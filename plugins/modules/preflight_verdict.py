@@ -12,7 +12,8 @@ author:
   - ironrack.cluster contributors (@ironrack)
 description:
   - Reads what M(ironrack.cluster.preflight_probe) registered for each host, adds what only a comparison of hosts shows (one machine under
-    two names, clocks apart, versions that do not go together, a lost certificate store) and what is wrong with the bundle on the controller, and fails once with all problems of all hosts, unreachable ones included.
+    two names, clocks apart, versions that do not go together, a lost certificate store) and what is wrong with the bundle on the
+    controller, and fails once with all problems of all hosts, unreachable ones included.
   - Opens no connection.
 options:
   hosts:

@@ -87,7 +87,8 @@ def test_cases_differ_and_every_check_has_one():
 def test_refusals_do_not_hide_each_other():
     chosen = [case for case in CASES if case["name"] in (
         "no root", "too little memory", "etcd's port is taken", "an old Python", "too small a disk for the mirror", "a clock behind by hours",
-        "few files for a service", "a kernel without VXLAN", "an authority that expired", "a downgrade of the API server", "an empty store beside a built cluster")]
+        "few files for a service", "a kernel without VXLAN", "an authority that expired", "a downgrade of the API server",
+        "an empty store beside a built cluster")]
     found = results(*chosen)
     found["w2"] = {"silent": "No route to host"}
     verdict = judge(found, bundle=[("it is damaged", "a whole one", "copy it")])
