@@ -17,6 +17,9 @@ from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.variables 
 # Relative to this file, which is where the collection is, however it was installed.
 RELEASES = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "playbooks", "vars", "releases")
 
+#: Bytes: a larger file in an inventory's folder is data of some other kind.
+LARGEST_SOURCE = 8 << 20
+
 
 def plain(value, leave=()):
     """:returns: the value in Python's own types; ``leave`` names keys that are not even looked at, since they hold secrets."""
@@ -27,6 +30,17 @@ def plain(value, leave=()):
     if isinstance(value, (Sequence, Set)) and not isinstance(value, bytes):
         return [plain(entry) for entry in value]
     return value
+
+
+def _files(root):
+    """:returns: paths of the inventory files under a folder, or the one that ``root`` is."""
+    if os.path.isfile(root):
+        return [root]
+    found = []
+    for folder, folders, names in os.walk(root, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [os.path.join(folder, name) for name in sorted(names) if not name.startswith(".") and not name.endswith(("~", ".pyc", ".bak"))]
+    return [path for path in found if os.path.isfile(path) and os.path.getsize(path) <= LARGEST_SOURCE]
 
 
 class ActionModule(ActionBase):
@@ -48,7 +62,7 @@ class ActionModule(ActionBase):
         hosts = self._read_hosts(task_vars["hostvars"], groups, unreadable)
         derived = derive(
             hosts, groups, play, self._read_releases(), limit=task_vars.get("ansible_play_hosts_all"),
-            inventory_dir=plain(task_vars.get("inventory_dir") or ""), unreadable=unreadable)
+            inventory_dir=plain(task_vars.get("inventory_dir") or ""), unreadable=unreadable, sources=self._read_sources(task_vars))
         if derived.problems:
             raise AnsibleActionFail(report(derived.problems))
         result.update(derived.model, changed=False)
@@ -90,6 +104,25 @@ class ActionModule(ActionBase):
             except AnsibleError as error:
                 unreadable[name if shared else where + name] = str(error)
         return values
+
+    @staticmethod
+    def _read_sources(task_vars):
+        """:returns: path -> text of the inventory's files and of the variables beside it and beside the playbook."""
+        texts = {}
+        roots = [plain(source) for source in task_vars.get("ansible_inventory_sources") or ()]
+        folders = [source if os.path.isdir(source) else os.path.dirname(os.path.abspath(source)) for source in roots]
+        roots += [os.path.join(folder, name) for folder in folders + [plain(task_vars.get("playbook_dir") or "")] if folder
+                  for name in ("group_vars", "host_vars")]
+        for root in roots:
+            for path in _files(root):
+                try:
+                    with open(path, encoding="utf-8") as stream:
+                        text = stream.read()
+                except (OSError, UnicodeDecodeError):
+                    continue  # nothing that Ansible could have read either
+                if not text.startswith("#!"):
+                    texts[os.path.relpath(path)] = text
+        return texts
 
     def _read_releases(self):
         names = sorted(name for name in os.listdir(RELEASES) if name.endswith(".yml"))

@@ -9,13 +9,16 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._preflight.decide import NAMES
-from ansible_collections.ironrack.cluster.plugins.plugin_utils._preflight.verdict import judge
+from ansible_collections.ironrack.cluster.plugins.plugin_utils._preflight.bundle import bundle_problems
+from ansible_collections.ironrack.cluster.plugins.plugin_utils._preflight.verdict import COMPARED, judge
 
-COMPARED = ("same_machine", "clock")
 ARGUMENTS = {
     "hosts": {"type": "list", "elements": "str", "required": True},
     "results": {"type": "str", "default": "preflight_host"},
     "accept": {"type": "list", "elements": "str", "choices": list(NAMES + COMPARED), "default": []},
+    "mirror": {"type": "bool", "default": False},
+    "bundle": {"type": "str", "default": ""},
+    "release": {"type": "dict", "default": {}},
 }
 
 
@@ -35,7 +38,8 @@ class ActionModule(ActionBase):
         given = checked.validated_parameters
         # One look at each host: hostvars puts its variables together anew on every access.
         hostvars = task_vars["hostvars"]
-        verdict = judge({host: hostvars.raw_get(host).get(given["results"]) for host in given["hosts"]}, given["accept"])
+        bundle = bundle_problems(given["bundle"], given["release"]) if given["mirror"] else ()
+        verdict = judge({host: hostvars.raw_get(host).get(given["results"]) for host in given["hosts"]}, given["accept"], bundle)
         result.update(
             changed=False, failed=not verdict.ok, msg=verdict.text, unreachable_hosts=sorted(verdict.unreachable),
             problems=[dict(problem, host=host) for host, problem in verdict.problems])

@@ -90,6 +90,14 @@ promises:
   returned: success
   type: dict
   sample: {kept: ["The Kubernetes API goes on while any one of cp1, cp2, cp3 is away."], not_kept: []}
+left_out:
+  description:
+    - What a bare host of a limited run needs from hosts that the limit leaves out. Each has C(name) (V(etcd), V(api) or V(mirror)),
+      C(hosts), C(servers), any one of which will do, and C(parts), the groups of the hosts that need it.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{name: api, hosts: [cp1], servers: ["192.0.2.10:6443", "192.0.2.21:6443"], parts: [workers]}]
 limited:
   description: Whether this run is limited to a part of the cluster.
   returned: success

@@ -52,6 +52,68 @@ options:
     description: Whether nodes may run cgroup v1, since their kubelet is told not to refuse it.
     type: bool
     default: false
+  version:
+    description: The Kubernetes version that is asked for, to be compared with what runs. Nothing is compared where it is empty.
+    type: str
+    default: ""
+  left_out:
+    description:
+      - What the limit of this run leaves out, as RV(ironrack.cluster.cluster_model#module:left_out) says. A bare host that needs one of
+        those sees whether it answers.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: What is needed.
+        type: str
+        choices: [etcd, api, mirror]
+        required: true
+      hosts:
+        description: Names of the hosts that are left out.
+        type: list
+        elements: str
+        required: true
+      servers:
+        description: C(host:port), any one of which will do.
+        type: list
+        elements: str
+        required: true
+      parts:
+        description: Groups of the hosts that need it.
+        type: list
+        elements: str
+        required: true
+  store:
+    description: The folder of the certificate store.
+    type: path
+    default: /etc/ironrack/pki
+  authorities:
+    description: The certificate authorities; looked at on the host of the store only.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Its name, and that of its files in the store.
+        type: str
+        required: true
+      common_name:
+        description: The common name of a new one.
+        type: str
+        default: ""
+      cert:
+        description: Path of a site's own authority's certificate.
+        type: str
+        default: ""
+      key:
+        description: Path of its key.
+        type: str
+        default: ""
+      chain:
+        description: Path of the certificates above it, up to the root.
+        type: str
+        default: ""
 attributes:
   check_mode:
     description: Can run in check mode and return the same as without it.
@@ -100,6 +162,7 @@ controller_time:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.cli import Cli
 from ansible_collections.ironrack.cluster.plugins.module_utils._preflight import read
 from ansible_collections.ironrack.cluster.plugins.module_utils._preflight.decide import Wants, decide
 
@@ -115,14 +178,26 @@ def main():
             "endpoint_port": {"type": "int", "default": 6443},
             "servers": {"type": "list", "elements": "str", "default": []},
             "allow_cgroup_v1": {"type": "bool", "default": False},
+            "version": {"type": "str", "default": ""},
+            "left_out": {"type": "list", "elements": "dict", "default": [], "options": {
+                "name": {"type": "str", "choices": ["etcd", "api", "mirror"], "required": True},
+                "hosts": {"type": "list", "elements": "str", "required": True},
+                "servers": {"type": "list", "elements": "str", "required": True},
+                "parts": {"type": "list", "elements": "str", "required": True}}},
+            "store": {"type": "path", "default": "/etc/ironrack/pki"},
+            "authorities": {"type": "list", "elements": "dict", "default": [], "options": {
+                "name": {"type": "str", "required": True}, "common_name": {"type": "str", "default": ""},
+                "cert": {"type": "str", "default": ""}, "key": {"type": "str", "default": "", "no_log": False},
+                "chain": {"type": "str", "default": ""}}},
         },
         supports_check_mode=True,
     )
     given = module.params
     wants = Wants(
         given["address"], tuple(given["parts"]) + (("pki",) if given["pki"] else ()), given["profile"], given["api_port"],
-        given["endpoint_port"], tuple(given["servers"]), given["allow_cgroup_v1"])
-    probe = read.probe(wants)
+        given["endpoint_port"], tuple(given["servers"]), given["allow_cgroup_v1"], given["version"], tuple(given["left_out"]),
+        tuple(given["authorities"]) if given["pki"] else (), given["store"])
+    probe = read.probe(wants, Cli(module))
     module.exit_json(changed=False, probe=probe, problems=decide(probe, wants))
 
 

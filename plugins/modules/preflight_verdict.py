@@ -12,7 +12,8 @@ author:
   - ironrack.cluster contributors (@ironrack)
 description:
   - Reads what M(ironrack.cluster.preflight_probe) registered for each host, adds what only a comparison of hosts shows (one machine under
-    two names, clocks apart), and fails once with all problems of all hosts, unreachable ones included.
+    two names, clocks apart, versions that do not go together, a lost certificate store) and what is wrong with the bundle on the
+    controller, and fails once with all problems of all hosts, unreachable ones included.
   - Opens no connection.
 options:
   hosts:
@@ -37,16 +38,35 @@ options:
       - systemd
       - memory
       - disk
+      - file_handles
       - cgroups
       - kernel
       - free_ports
       - own_address
       - foreign_cluster
+      - version
+      - left_out
+      - authorities
       - foreign_etcd
       - container_runtime
       - openssl
       - same_machine
       - clock
+      - version_skew
+      - lost_authorities
+      - bundle
+  mirror:
+    description: Whether this run brings a bundle to the mirror, so that it has to be whole.
+    type: bool
+    default: false
+  bundle:
+    description: The bundle's folder on the controller.
+    type: str
+    default: ""
+  release:
+    description: The content of the release file, whose files and images the bundle has to have.
+    type: dict
+    default: {}
 attributes:
   check_mode:
     description: Can run in check mode and return the same as without it.

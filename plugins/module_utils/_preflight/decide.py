@@ -13,7 +13,10 @@ from __future__ import annotations
 from collections import namedtuple
 
 #: parts: groups of the host, and 'pki' for the host of the certificate store. servers: host:port that a kubelet of this cluster may use.
-Wants = namedtuple("Wants", ("address", "parts", "profile", "api_port", "endpoint_port", "servers", "cgroup_v1"))
+#: version: of Kubernetes. left_out: what the limit of this run leaves out, as the model has it. authorities, store: of the model's pki.
+Wants = namedtuple(
+    "Wants", ("address", "parts", "profile", "api_port", "endpoint_port", "servers", "cgroup_v1", "version", "left_out", "authorities", "store"),
+    defaults=("", (), (), ""))
 
 NODE = ("control_plane", "workers")
 #: Oldest and newest tried version by os-release's ID; None: any newer one will do.
@@ -32,6 +35,11 @@ DISKS = {
     "mirror": (("/var", 10240, 2048),),
 }
 LAB_DISK = (2048, 256)
+#: Files that a part's largest service opens; the second number is for profile lab. nginx says so in its configuration, the others are
+#: what a busy one was seen to hold, not what their units ask for (1048576), which systemd cuts to what it may give.
+FILES = {"control_plane": (65536, 8192), "workers": (65536, 8192), "etcd": (16384, 4096), "load_balancers": (9216, 9216), "mirror": (8192, 4096)}
+#: Minors that a kubelet may be older than the API servers, by Kubernetes' version skew policy.
+KUBELET_BEHIND = 3
 CONTROLLERS = ("cpu", "cpuset", "memory", "pids")
 #: Feature -> (option of the kernel's configuration, module).
 FEATURES = {
@@ -141,6 +149,18 @@ def disk(probe, wants):
             yield ("the file system of %s has %d MiB free" % (folder, seen["free_mib"]), "at least %d MiB to do a run" % free, "free some")
 
 
+def file_handles(probe, wants):
+    column = 1 if wants.profile == "lab" else 0
+    need = max([FILES[part][column] for part in wants.parts if part in FILES] or [0])
+    limit, free = probe["files"]["limit"], probe["files"]["free"]
+    if limit is not None and limit < need:
+        yield ("a service may open %d files" % limit, "at least %d for %s" % (need, ", ".join(wants.parts)),
+               "raise DefaultLimitNOFILE or fs.nr_open; where the host is a container, the nofile limit that it is started with")
+    elif free is not None and free < need:
+        yield ("the kernel can open %d more files" % max(free, 0), "at least %d for %s" % (need, ", ".join(wants.parts)),
+               "raise fs.file-max, or stop what holds them (cat /proc/sys/fs/file-nr)")
+
+
 def cgroups(probe, wants):
     if not _is_node(wants):
         return
@@ -191,6 +211,76 @@ def foreign_cluster(probe, wants):
         yield ("%s is there" % ", ".join(probe["kubernetes_other"]), "a host of no other Kubernetes", "uninstall that one first")
 
 
+def numbers(version):
+    """:returns: 1.36.4 as numbers."""
+    return tuple(int(part) for part in version.split("."))
+
+
+def version(probe, wants):
+    """Only what a run with this version would break; a step of one minor is an upgrade's business."""
+    if not wants.version:
+        return
+    wanted = numbers(wants.version)
+    for part, behind in (("api", 1), ("kubelet", KUBELET_BEHIND)):
+        running = probe["versions"].get(part)
+        name = "API server" if part == "api" else "kubelet"
+        if not running:
+            continue
+        if numbers(running) > wanted:
+            yield ("its %s is %s, and %s would be a downgrade" % (name, running, wants.version), "%s or newer" % running,
+                   "set cluster_kubernetes_version to %s: what Kubernetes has written is not read by an older one" % running)
+        elif wanted[0] == numbers(running)[0] and wanted[1] - numbers(running)[1] > behind:
+            yield ("its %s is %s, and %s is %d minors away" % (name, running, wants.version, wanted[1] - numbers(running)[1]),
+                   "at most %d minor%s at once" % (behind, "" if behind == 1 else "s"),
+                   "go to %d.%d first" % (wanted[0], numbers(running)[1] + behind))
+
+
+def left_out(probe, wants):
+    said = {
+        "etcd": ("no etcd member answers", "a living etcd to join: a new one is founded by all its members in one run"),
+        "api": ("no API server answers", "a living API server to join"),
+        "mirror": ("it does not answer", "a mirror that serves, since this host has nothing yet"),
+    }
+    for need in wants.left_out:
+        if need["name"] in probe["no_answer"]:
+            seen, expected = said[need["name"]]
+            names = ", ".join(need["hosts"][:4]) + (" and %d more" % (len(need["hosts"]) - 4) if len(need["hosts"]) > 4 else "")
+            yield ("--limit leaves out %s, and %s (%s)" % (names, seen, ", ".join(need["servers"][:4])), expected,
+                   "run without --limit, or with %s in it" % names)
+
+
+def authorities(probe, wants):
+    for seen in probe["authorities"]:
+        yield from _authority(seen)
+
+
+def _authority(seen):
+    name = "the authority %s: " % seen["name"]
+    if seen["missing"]:
+        yield (name + "%s cannot be read" % " and ".join(seen["missing"]), "files on the host of the certificate store",
+               "put them there, or correct cluster_pki_%s" % seen["name"].replace("-", "_"))
+        return
+    if seen["unreadable"]:
+        yield name + seen["unreadable"], "certificate and key in PEM, without a passphrase", "convert it: openssl x509 or openssl pkey"
+        return
+    if not seen["is_ca"]:
+        yield (name + "%s may not sign others" % seen["cert"], "a certificate with CA:TRUE", "name the authority's own certificate")
+    if not seen["key_fits"]:
+        yield (name + "the key %s does not belong to %s" % (seen["key"], seen["cert"]), "the pair that belongs together",
+               "put it back from the backup, or from whoever issued it")
+    if seen["ended"]:
+        yield name + "%s expired on %s" % (seen["cert"], seen["ended"]), "one that is valid", "rotate it, old and new trusted together"
+    if seen["begins"]:
+        yield name + "%s is valid from %s on only" % (seen["cert"], seen["begins"]), "one that is valid", "wait, or set the host's clock"
+    if not seen["leads_to_root"]:
+        yield (name + "%s was issued by %s, and %s" % (
+            seen["cert"], seen["issuer"], "%s does not lead to a root" % seen["chain"] if seen["chain"] else "no chain is named"),
+               "a chain up to the root: clients trust nothing below a root that they do not know", "name the certificates above it as chain")
+    if seen["other_than_store"]:
+        yield (name + "the store holds another one than %s" % seen["cert"], "the one that the hosts trust",
+               "drop it from the inventory, or rotate with old and new trusted together")
+
+
 def foreign_etcd(probe, wants):
     if probe["etcd_manifest"] and ("etcd" in wants.parts or "control_plane" in wants.parts):
         yield ("there is an etcd as a static pod (/etc/kubernetes/manifests/etcd.yaml)", "no etcd but this cluster's own",
@@ -214,6 +304,6 @@ def openssl(probe, wants):
         yield "there is no openssl", "openssl on the host of the certificate store", "install the package openssl"
 
 
-CHECKS = (root, operating_system, machine, python, systemd, memory, disk, cgroups, kernel, free_ports, own_address, foreign_cluster,
-          foreign_etcd, container_runtime, openssl)
+CHECKS = (root, operating_system, machine, python, systemd, memory, disk, file_handles, cgroups, kernel, free_ports, own_address,
+          foreign_cluster, version, left_out, authorities, foreign_etcd, container_runtime, openssl)
 NAMES = tuple(check.__name__ for check in CHECKS)

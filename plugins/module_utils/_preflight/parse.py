@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 import socket
 import struct
+import sys
 
 LISTEN = "0A"
+CAP_SYS_RESOURCE = 24
 
 
 def os_release(text):
@@ -111,3 +113,35 @@ def kubeconfig_server(text):
     """:returns: host:port that a kubeconfig points to, or an empty string. YAML or JSON: the hosts have no YAML reader."""
     match = re.search(r"[\"']?\bserver[\"']?:\s*[\"']?https?://([^\s\"'/,}]+)", text)
     return match.group(1) if match else ""
+
+
+def open_files(limits, status, nr_open):
+    """:returns: how many files a service may open: systemd's own limit, which it may only raise (to fs.nr_open) with CAP_SYS_RESOURCE.
+
+    :param limits: /proc/1/limits. status: /proc/1/status. nr_open: /proc/sys/fs/nr_open. None where nothing tells.
+    """
+    may_raise = re.search(r"^CapBnd:\s*([0-9a-f]+)$", status, re.M)
+    if may_raise and int(may_raise.group(1), 16) >> CAP_SYS_RESOURCE & 1 and nr_open.strip().isdigit():
+        return int(nr_open)
+    hard = re.search(r"^Max open files\s+\S+\s+(\d+|unlimited)", limits, re.M)
+    if not hard:
+        return None
+    return int(hard.group(1)) if hard.group(1).isdigit() else sys.maxsize
+
+
+def free_files(file_nr):
+    """:returns: how many files the kernel can still open (/proc/sys/fs/file-nr: open, unused, most), or None where it does not say."""
+    words = file_nr.split()
+    return int(words[2]) - int(words[0]) if len(words) == 3 and all(word.isdigit() for word in words) else None
+
+
+def image_version(manifest, image):
+    """:returns: 1.36.4 from the line ``image: registry/IMAGE:v1.36.4`` of a static pod's manifest, or an empty string."""
+    match = re.search(r"\bimage[\"']?:\s*[\"']?\S*\b%s:v?(\d+\.\d+\.\d+)" % re.escape(image), manifest)
+    return match.group(1) if match else ""
+
+
+def version_in(text):
+    """:returns: the last 1.36.4 of a text, such as the path that a link leads to, or an empty string."""
+    found = re.findall(r"(?<![\d.])(\d+\.\d+\.\d+)(?![\d.])", text)
+    return found[-1] if found else ""

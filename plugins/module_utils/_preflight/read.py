@@ -14,12 +14,19 @@ import socket
 import sys
 import time
 
-from . import parse
+from .._pki.openssl import OpenSsl
+from . import authorities, parse
 from .decide import FEATURES, FOREIGN_RUNTIMES, disk_folders, ports
 
 #: What other distributions of Kubernetes leave where they are installed.
 OTHER_KUBERNETES = ("/etc/rancher/k3s/k3s.yaml", "/etc/rancher/rke2/rke2.yaml", "/var/snap/microk8s/current")
 ETCD_OURS = "/etc/etcd/pki/ca.crt"
+ETCD_FORMED = "/etc/etcd/formed"
+SERVICE_CA = "/etc/ironrack/service-ca.crt"
+KUBELET_CONF = "/etc/kubernetes/kubelet.conf"
+KUBELETS = ("/usr/local/bin/kubelet", "/usr/bin/kubelet")
+#: Seconds for a host that a limited run leaves out to take a connection.
+ANSWER_WITHIN = 3
 ETCD_DATA = ("/var/lib/etcd/data/member", "/var/lib/etcd/member", "/var/lib/etcd/default/member")
 
 
@@ -32,10 +39,16 @@ def text_of(path):
         return ""
 
 
-def probe(wants):
-    """:returns: what decide() and the verdict look at."""
+def probe(wants, cli=None):
+    """Look at this host.
+
+    :param cli: runs openssl on the host of the certificate store; without it no authority is looked at.
+    :returns: what decide() and the verdict look at.
+    """
     names = ports(wants)
     release = os.uname().release
+    openssl = shutil.which("openssl") or ""
+    kubelet_server = parse.kubeconfig_server(text_of(KUBELET_CONF))
     return {
         "time": time.time(),
         "hostname": socket.gethostname(),
@@ -52,13 +65,49 @@ def probe(wants):
         "features": parse.features(FEATURES, _kernel_config(release), _kernel_modules(release), text_of("/proc/filesystems").split()),
         "listening": _listening(names),
         "addresses": parse.local_ipv4(text_of("/proc/net/fib_trie")) + parse.local_ipv6(text_of("/proc/net/if_inet6")),
-        "kubelet_server": parse.kubeconfig_server(text_of("/etc/kubernetes/kubelet.conf")),
+        "kubelet_server": kubelet_server,
+        "versions": _versions() if kubelet_server else {},
+        "etcd_formed": os.path.exists(ETCD_FORMED),
+        "files": {
+            "limit": parse.open_files(*[text_of(path) for path in ("/proc/1/limits", "/proc/1/status", "/proc/sys/fs/nr_open")]),
+            "free": parse.free_files(text_of("/proc/sys/fs/file-nr"))},
+        "no_answer": [need["name"] for need in wants.left_out if _lacks(need, wants.parts, kubelet_server) and not _answers(need["servers"])],
+        "store": os.path.exists(os.path.join(wants.store, "kubernetes-ca.crt")) if "pki" in wants.parts else None,
+        "authorities": authorities.read(OpenSsl(cli, wants.store), wants.authorities, wants.store) if cli and openssl else [],
         "kubernetes_other": [path for path in OTHER_KUBERNETES if os.path.exists(path)],
         "etcd_manifest": os.path.exists("/etc/kubernetes/manifests/etcd.yaml"),
         "etcd_foreign_data": "" if os.path.exists(ETCD_OURS) else next((path for path in ETCD_DATA if os.path.isdir(path)), ""),
         "runtimes": sorted({name for dummy, name in _processes()}.intersection(FOREIGN_RUNTIMES)),
-        "openssl": shutil.which("openssl") or "",
+        "openssl": openssl,
     }
+
+
+def _versions():
+    """:returns: what runs of Kubernetes here: the API server's static pod, and the kubelet, whose version is in the path its link leads to."""
+    kubelet = next((os.path.realpath(path) for path in KUBELETS if os.path.exists(path)), "")
+    return {"api": parse.image_version(text_of("/etc/kubernetes/manifests/kube-apiserver.yaml"), "kube-apiserver"),
+            "kubelet": parse.version_in(kubelet)}
+
+
+def _lacks(need, parts, kubelet_server):
+    """:returns: whether the host still needs what those give who are left out: a built host goes on without."""
+    if not set(need["parts"]).intersection(parts):
+        return False
+    if need["name"] == "etcd" and "etcd" in parts:
+        return not os.path.exists(ETCD_FORMED)
+    return not os.path.exists(SERVICE_CA) if need["name"] == "mirror" else not kubelet_server
+
+
+def _answers(servers):
+    """:returns: whether any of these host:port takes a connection."""
+    for server in servers:
+        host, dummy, port = server.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_WITHIN).close()
+            return True
+        except OSError:
+            continue
+    return False
 
 
 def _disk(folder):

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the model refuses. Each check is a small generator with a name; all of them run, and a person gets all problems at once.
 
-To add one: write a function under ``@check``, and a case in tests/unit/plugins/plugin_utils/test_model_checks.py that turns it red
-(a test counts that every check has one).
+To add one: write a function under ``@check``, and a case in tests/unit/cases/preflight_inventory.yml that turns it red (a test counts
+that every check has one).
 """
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from collections import namedtuple
 from .addresses import is_address, network_of, split_host_port
 from .problems import Problem, did_you_mean
 from .settle import some
+from .sources import clear_secrets, twice
 from .types import is_dns_name
 
 Check = namedtuple("Check", ("name", "needs", "run"))
@@ -88,6 +89,43 @@ def addresses_unique(plan, releases):
         if len(names) > 1:
             yield ("hosts %s" % some(names), "they share the address %s" % address, "one address each",
                    "correct ansible_host or cluster_node_address of all but one")
+
+
+@check("cluster_endpoint", "cluster_vip")
+def endpoint_name_free(plan, releases):
+    if not plan.values["cluster_endpoint"] or not plan.values["cluster_vip"]:
+        return
+    name = split_host_port(plan.values["cluster_endpoint"], 0)[0]
+    # Both stand in every host's /etc/hosts: the name would lead to the VIP on some look-ups and to the host on others.
+    if name in plan.hosts:
+        yield ("cluster_endpoint", "%s is the name of a host too" % name, "a name of its own for the VIP %s" % plan.values["cluster_vip"],
+               "take another one, such as api.%s" % name)
+
+
+@check()
+def one_address_for_a_name(plan, releases):
+    for host, addresses in twice(plan.sources):
+        yield ("host %s" % host, "it is written down with several addresses: %s" % some(addresses), "one ansible_host for each name",
+               "these are two hosts under one name, or an old line: rename one or remove it; a host in a second group needs its name only")
+
+
+@check()
+def secrets_kept(plan, releases):
+    for path, text in plan.sources.items():
+        for found in clear_secrets(path, text):
+            if found.name == "a private key":
+                mend = "take it out of the inventory and name the path of its file; make a new key, since this one was readable"
+            else:
+                mend = "ansible-vault encrypt_string, or encrypt the file; and change the secret, since it was readable"
+            yield ("%s line %d, %s" % (found.path, found.line, found.name), "a secret stands there in clear text",
+                   "a value under ansible-vault, or a template that looks it up", mend)
+
+
+@check()
+def limit_leaves_a_host(plan, releases):
+    if plan.limit is not None and plan.hosts and not set(plan.hosts).intersection(plan.limit):
+        yield ("--limit", "it leaves no host of this cluster (%s)" % (some(sorted(plan.limit)) or "none at all"),
+               "at least one of %s" % some(list(plan.hosts)), "name hosts or groups of the cluster, or run without --limit")
 
 
 @check()
@@ -247,7 +285,7 @@ def pki_host_known(plan, releases):
     name = plan.values["cluster_pki_host"]
     if name and name not in plan.hosts:
         yield ("cluster_pki_host", "%s is no host of this cluster" % name, "the inventory name of one of its hosts",
-               did_you_mean(name, plan.hosts))
+               did_you_mean(name, plan.hosts) or "name one of %s, or leave it out" % some(list(plan.hosts)))
 
 
 @check("cluster_source")
@@ -290,3 +328,55 @@ def own_authorities_complete(plan, releases):
         missing = [key for key in ("cert", "key") if given and not given.get(key)]
         if missing:
             yield name, "%s is missing" % " and ".join(missing), "paths of both cert and key on the PKI host", "name both"
+
+
+def _zones(plan, group):
+    """:returns: (zone -> names of its hosts, names of those without a zone) of a group."""
+    zones = {}
+    for host in plan.group(group):
+        zones.setdefault(host.values["zone"], []).append(host.name)
+    return zones, zones.pop("", [])
+
+
+@check("cluster_profile", "zone")
+def production_zones_named(plan, releases):
+    if plan.values["cluster_profile"] == "production":
+        names = [name for group in ("etcd", "control_plane", "load_balancers") for name in _zones(plan, group)[1]]
+        if names:
+            yield ("hosts %s" % some(list(dict.fromkeys(names))), "they have no zone, so nobody can say what fails together",
+                   "a zone for each host of etcd, control_plane and load_balancers (cluster_profile: production)",
+                   "set zone to the host's room, row or power feed")
+
+
+@check("cluster_profile", "zone")
+def production_etcd_survives_a_zone(plan, releases):
+    zones, unknown = _zones(plan, "etcd")
+    size = len(plan.groups["etcd"])
+    if plan.values["cluster_profile"] != "production" or unknown or not size:
+        return
+    quorum = size // 2 + 1
+    for zone, names in zones.items():
+        if size - len(names) < quorum:
+            yield ("group etcd", "zone %s holds %d of its %d members (%s): without that zone %d are left, and a quorum is %d" % (
+                zone, len(names), size, some(names), size - len(names), quorum),
+                   "members that keep their quorum without any one zone (cluster_profile: production)",
+                   "spread 3 members over 3 zones, or 5 over at least 3 with at most 2 in one")
+
+
+@check("cluster_profile", "zone")
+def production_control_plane_survives_a_zone(plan, releases):
+    zones, unknown = _zones(plan, "control_plane")
+    if plan.values["cluster_profile"] == "production" and not unknown and len(zones) == 1:
+        zone, names = zones.popitem()
+        yield ("group control_plane", "all of it (%s) stands in zone %s: without that zone there is no API" % (some(names), zone),
+               "control planes in two zones or more (cluster_profile: production)", "put one into another zone")
+
+
+@check("cluster_profile", "zone")
+def production_balancers_survive_a_zone(plan, releases):
+    zones, unknown = _zones(plan, "load_balancers")
+    if plan.values["cluster_profile"] == "production" and not unknown and len(zones) == 1:
+        zone, names = zones.popitem()
+        yield ("group load_balancers", "all of it (%s) stands in zone %s: without that zone the endpoint is away" % (some(names), zone),
+               "load balancers in two zones or more (cluster_profile: production)",
+               "put one into another zone, or name a balancer of the site's own in cluster_endpoint")

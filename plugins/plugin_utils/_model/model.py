@@ -13,6 +13,7 @@ from .checks import run_checks
 from .problems import Problem
 from .promises import policy_engine, promises
 from .settle import settle
+from .variables import GROUPS
 
 Derived = namedtuple("Derived", ("model", "problems", "warnings"))
 
@@ -26,7 +27,7 @@ NETWORK_DEFAULTS = {
 }
 
 
-def derive(hosts, groups, variables, releases, limit=None, inventory_dir="", unreadable=None):
+def derive(hosts, groups, variables, releases, limit=None, inventory_dir="", unreadable=None, sources=None):
     """Derive the model of a cluster.
 
     :param hosts: host name -> {variable: value} for every host of the groups that the model knows.
@@ -36,9 +37,11 @@ def derive(hosts, groups, variables, releases, limit=None, inventory_dir="", unr
     :param limit: names of the hosts that this run may touch; None for all.
     :param inventory_dir: the folder of the inventory, for the default place of the kubeconfig.
     :param unreadable: variable (with its host, where it is a host's) -> why its template could not be evaluated.
+    :param sources: path -> text of the inventory's files, for what only they tell.
     :returns: :class:`Derived`; its model is None where there are problems.
     """
     plan, problems = settle(hosts, groups, variables)
+    plan.limit, plan.sources = limit, sources or {}
     for name, reason in (unreadable or {}).items():
         plan.bad.add(name)
         problems.insert(0, Problem(
@@ -81,6 +84,7 @@ def _build(plan, releases, limit, inventory_dir):
         "source": values["cluster_source"],
         "packages_from_mirror": mirrored and values["cluster_packages_from_mirror"],
         "limited": limit is not None and not set(plan.hosts).issubset(limit),
+        "left_out": _left_out(plan, limit, endpoint, mirror),
         "release": releases[values["cluster_kubernetes_version"]],
         "hosts": {host.name: _host(host) for host in plan.hosts.values()},
         "groups": _groups(plan),
@@ -110,6 +114,31 @@ def _build(plan, releases, limit, inventory_dir):
         "hooks": values["cluster_hooks"],
         "promises": promises(plan, endpoint, etcd["colocated"], mirrored),
     }
+
+
+def _left_out(plan, limit, endpoint, mirror):
+    """What a bare host of a limited run needs from hosts that the limit leaves out: it works where those live, which the host itself sees.
+
+    :returns: [{name, hosts, servers: any of these host:port will do, parts: groups of the hosts that need it}].
+    """
+    if limit is None or set(plan.hosts).issubset(limit):
+        return []
+    needs, inside = [], set(limit)
+
+    def need(name, hosts, servers, parts):
+        needs.append({"name": name, "hosts": hosts, "servers": list(dict.fromkeys(servers)), "parts": list(parts)})
+
+    members, planes = plan.group("etcd"), plan.group("control_plane")
+    absent = [host.name for host in members if host.name not in inside]
+    if absent:
+        # Members of this run count too: one of them may be the living one that the others join.
+        need("etcd", absent, [host_port(host.address, ETCD_CLIENT_PORT) for host in members], ("etcd", "control_plane"))
+    if not any(host.name in inside for host in planes):
+        port = plan.values["cluster_api_port"]
+        need("api", [host.name for host in planes], [endpoint["address"]] + [host_port(host.address, port) for host in planes], ("workers",))
+    if mirror["enabled"] and mirror["host"] not in inside:
+        need("mirror", [mirror["host"]], [host_port(mirror["address"], MIRROR_HTTPS_PORT)], GROUPS)
+    return needs
 
 
 def _groups(plan):

@@ -32,8 +32,12 @@ class Settled:
     """An inventory with every value in its normal form.
 
     ``values``: cluster-wide variable -> value. ``bad``: names of variables that were wrong and stand at their default, so that a
-    check which needs one of them is left out instead of adding a misleading second problem.
+    check which needs one of them is left out instead of adding a misleading second problem. ``limit``: names of the hosts that this run
+    may touch, None for all. ``sources``: path -> text of the inventory's files.
     """
+
+    limit = None
+    sources = {}
 
     def __init__(self, hosts, groups, values, bad, ignored, near_groups):
         self.hosts = hosts
@@ -55,19 +59,25 @@ def _shown(variable, value):
     return text if len(text) <= 80 else text[:77] + "..."
 
 
+def _correct(variable):
+    """:returns: how to mend a wrong value; defaults that are empty are no advice."""
+    return "correct it, or leave it out" + (" (%s is the default)" % variable.default if variable.default else "")
+
+
 def parse(variable, value, where):
     """:returns: (value in its normal form or the default, list of problems)."""
     try:
         parsed = PARSERS[variable.type](value)
     except ValueError as error:
-        return deepcopy(variable.default), [Problem("types", where, "the value is %s" % _shown(variable, value), str(error), "")]
+        return deepcopy(variable.default), [
+            Problem("types", where, "the value is %s" % _shown(variable, value), str(error), _correct(variable))]
     if variable.choices and parsed not in variable.choices:
-        mend = did_you_mean(str(parsed), variable.choices)
+        mend = did_you_mean(str(parsed), variable.choices) or _correct(variable)
         return deepcopy(variable.default), [
             Problem("types", where, "the value is %s" % _shown(variable, parsed), "one of " + ", ".join(variable.choices), mend)]
     unknown = [key for key in parsed if key not in variable.keys] if variable.keys else []
     problems = [
-        Problem("types", where, "it has a key %s" % key, "the keys " + ", ".join(variable.keys), did_you_mean(key, variable.keys))
+        Problem("types", where, "it has a key %s" % key, "the keys " + ", ".join(variable.keys), did_you_mean(key, variable.keys) or "remove it")
         for key in unknown]
     return parsed, problems
 
@@ -152,6 +162,8 @@ def settle(raw_hosts, raw_groups, play):
     hosts = {}
     for name in names:
         hosts[name], found = _host(name, member_of[name], raw_hosts[name])
+        if any(problem.where.endswith(", zone") for problem in found):
+            bad.add("zone")
         problems += found
     known = set(names)
     others = [name for name in raw_groups.get("all", ()) if name not in known and name != "localhost"]

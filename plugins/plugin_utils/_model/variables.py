@@ -18,7 +18,8 @@ def _variable(name, kind, default, description, scope="cluster", choices=(), key
 VARIABLES = (
     _variable("cluster_name", "label", "ironrack", "Name of the cluster; it is in its kubeconfig and in etcd's cluster token."),
     _variable("cluster_profile", "str", "standard",
-              "How much the cluster is asked to be: 'production' and 'standard' want real machines, 'lab' is content with small ones.",
+              "How much the cluster is asked to be: 'production' and 'standard' want real machines, 'lab' is content with small ones. "
+              "'production' refuses etcd members, control planes or balancers that the loss of one zone would take away.",
               choices=("standard", "production", "lab")),
     _variable("cluster_kubernetes_version", "version", "1.36.4", "The Kubernetes release; one of the files in playbooks/vars/releases."),
     _variable("cluster_domain", "dns_name", "cluster.local", "DNS domain of Services."),

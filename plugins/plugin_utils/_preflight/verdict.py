@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections import namedtuple
 
+from ...module_utils._preflight.decide import KUBELET_BEHIND, numbers
+
 #: ok: whether nothing stands against it. accepted: problems that the site takes on itself. text: for a person.
 Verdict = namedtuple("Verdict", ("ok", "problems", "accepted", "unreachable", "warnings", "text"))
 
@@ -13,11 +15,17 @@ Verdict = namedtuple("Verdict", ("ok", "problems", "accepted", "unreachable", "w
 MOST_APART = 2.0
 
 
-def judge(results, accept=()):
+BUNDLE = "the bundle"
+#: What only shows when hosts are compared with each other, and the bundle on the controller, which is no host's.
+COMPARED = ("same_machine", "clock", "version_skew", "lost_authorities", "bundle")
+
+
+def judge(results, accept=(), bundle=()):
     """Judge all hosts.
 
     :param results: host -> result of preflight_probe, or None where there is none.
     :param accept: names of checks whose problems are told and do not count.
+    :param bundle: (what, expected, mend) of each problem of the bundle on the controller.
     :returns: :class:`Verdict`; problems and accepted are lists of (host, problem).
     """
     unreachable = {host: result["silent"] for host, result in results.items() if result and result.get("silent")}
@@ -26,6 +34,9 @@ def judge(results, accept=()):
              for host, result in results.items() if not result]
     found += [(host, problem) for host, result in probed.items() for problem in result.get("problems", ())]
     found += list(_same_machines(probed))
+    found += list(_skew(probed))
+    found += list(_lost_authorities(probed))
+    found += [(BUNDLE, _problem("bundle", *one)) for one in bundle]
     clocks, warnings = _clocks(probed)
     found += clocks
     if not results:
@@ -54,6 +65,53 @@ def _same_machines(probed):
                     "same_machine", "its machine id is that of %s too" % ", ".join(other for other in hosts if other != host),
                     "a machine id of its own: the same one means one machine under two names, or a cloned image",
                     "correct ansible_host; on clones: rm /etc/machine-id, systemd-machine-id-setup, reboot")
+
+
+def _running(probed, part):
+    """:returns: host -> version of the API server or the kubelet that runs there, as numbers."""
+    seen = {host: (result.get("probe", {}).get("versions") or {}).get(part) for host, result in probed.items()}
+    return {host: numbers(version) for host, version in seen.items() if version}
+
+
+def _minor(version):
+    return "%d.%d" % version[:2]
+
+
+def _skew(probed):
+    """Kubernetes' version skew policy, between what runs now."""
+    servers = _running(probed, "api")
+    if not servers:
+        return
+    oldest, newest = min(servers.values()), max(servers.values())
+    for host, version in servers.items():
+        if newest[1] - version[1] > 1:
+            yield host, _problem(
+                "version_skew", "its API server runs %s, and another one %s" % (_minor(version), _minor(newest)),
+                "API servers at most one minor apart", "bring this one to %s first" % _minor((version[0], version[1] + 1)))
+    for host, version in _running(probed, "kubelet").items():
+        if version[:2] > oldest[:2]:
+            yield host, _problem(
+                "version_skew", "its kubelet runs %s, and an API server %s" % (_minor(version), _minor(oldest)),
+                "no kubelet newer than any API server", "upgrade the control planes before it")
+        elif newest[1] - version[1] > KUBELET_BEHIND:
+            yield host, _problem(
+                "version_skew", "its kubelet runs %s, and an API server %s" % (_minor(version), _minor(newest)),
+                "kubelets at most %d minors older" % KUBELET_BEHIND, "upgrade this node first")
+
+
+def _lost_authorities(probed):
+    """An empty store beside a built cluster would get new authorities, which cut off every host that trusts the old ones."""
+    # Who is not root sees no store at all, and is told for that.
+    stores = [host for host, result in probed.items() if result.get("probe", {}).get("store") is False and result["probe"].get("uid") == 0]
+    # A host of another cluster trusts that one's, and is told for it.
+    built = [host for host, result in probed.items()
+             if (result.get("probe", {}).get("kubelet_server") or result.get("probe", {}).get("etcd_formed"))
+             and not any(problem["check"] == "foreign_cluster" for problem in result.get("problems", ()))]
+    for host in stores if built else ():
+        yield host, _problem(
+            "lost_authorities", "it holds no certificate authorities, and %s already trust%s some" % (
+                ", ".join(built[:4]) + (" and %d more" % (len(built) - 4) if len(built) > 4 else ""), "s" if len(built) == 1 else ""),
+            "the store that the cluster was built with", "put the store back from its backup, or correct cluster_pki_host")
 
 
 def _offsets(probed):
@@ -90,12 +148,16 @@ def _clocks(probed):
 def _text(results, problems, unreachable):
     if not problems and not unreachable:
         return "1 host is fit for its part" if len(results) == 1 else "%d hosts are fit for their parts" % len(results)
-    hosts = list(dict.fromkeys(list(unreachable) + [host for host, dummy in problems]))
-    lines = ["Nothing was changed: %d of %d hosts cannot take their part yet." % (len(hosts), len(results))]
-    for host in hosts:
+    grouped = {host: [] for host in unreachable}
+    for host, problem in problems:
+        grouped.setdefault(host, []).append(problem)
+    unfit = sum(host in results for host in grouped)
+    lines = ["Nothing was changed: %s." % (
+        "%d of %d hosts cannot take their part yet" % (unfit, len(results)) if unfit or not results else "what the hosts would get is not fit for them")]
+    for host, found in grouped.items():
         lines.append("%s:" % host)
         if host in unreachable:
             lines.append("  - it cannot be reached: %s. To mend it: start it, or leave it out with --limit" % unreachable[host].strip().rstrip("."))
         lines += ["  - %s [%s]. Expected: %s. To mend it: %s" % (problem["what"], problem["check"], problem["expected"], problem["mend"])
-                  for other, problem in problems if other == host]
+                  for problem in found]
     return "\n".join(lines)

@@ -27,6 +27,12 @@ PLAY = """
       run_once: true
       vars: {ansible_connection: local, ansible_python_interpreter: "{{ ansible_playbook_python }}"}
 """
+INVENTORY = """
+all:
+  children:
+    control_plane: {hosts: {cp1: {ansible_host: 192.0.2.1}}}
+    etcd: {hosts: {cp1: {}}}
+"""
 
 
 @pytest.fixture(name="collections", scope="module")
@@ -57,6 +63,12 @@ def test_the_inventories_that_we_ship_are_good(collections, tmp_path, name, kube
     assert (len(model["hosts"]), model["limited"], model["endpoint"]["kind"]) == (9, False, "vip")
     assert kubeconfig in model["kubeconfig"]
     assert model["release"]["version"] == model["kubernetes_version"]
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "inventories").glob("lab-*")))
+def test_the_other_labs_are_good(collections, tmp_path, name):
+    text, model = run(collections, tmp_path, ROOT / "inventories" / name)
+    assert model and model["profile"] == "lab", text
 
 
 def test_a_limit_to_a_host_that_is_off(collections, tmp_path):
@@ -100,3 +112,36 @@ all:
     for words in ("cluster_vip: its template cannot be evaluated", "did you mean 1.36.4", "did you mean cluster_pod_cidr",
                   "set cluster_node_address", "less safe than 1"):
         assert words in text
+
+
+def test_secrets_in_the_files_of_an_inventory(collections, tmp_path):
+    """Vault and templates pass; what is clear is named by file and line, in the inventory, beside it and beside the playbook, and never shown."""
+    inventory = tmp_path / "site"
+    for folder in ("group_vars/all", "host_vars"):
+        (inventory / folder).mkdir(parents=True)
+    (inventory / "hosts.yml").write_text(INVENTORY)
+    (inventory / "group_vars" / "all" / "kept.yml").write_text("ansible_become_password: \"{{ lookup('env', 'SUDO') }}\"\n")
+    (tmp_path / "vault-password").write_text("x")
+    arguments = ("--vault-password-file", str(tmp_path / "vault-password"))
+    vault = [str(Path(sys.executable).with_name("ansible-vault")), "encrypt", *arguments, "--output", str(inventory / "group_vars/all/vault.yml")]
+    subprocess.run(vault, input="ansible_password: hunter1\n", text=True, check=True, capture_output=True, timeout=60)
+    text, model = run(collections, tmp_path, inventory, *arguments)
+    assert model, text
+    (tmp_path / "out.json").unlink()
+    (inventory / "group_vars" / "all" / "registry.yml").write_text("---\ncluster_registry:\n  url: https://r.example.com\n  password: hunter2\n")
+    (inventory / "host_vars" / "cp1.yml").write_text("ansible_become_password: hunter3\n")
+    (tmp_path / "group_vars").mkdir()
+    (tmp_path / "group_vars" / "all.yml").write_text("ansible_ssh_pass: hunter4\n")
+    text, model = run(collections, tmp_path, inventory, *arguments)
+    assert model is None
+    for words in ("site/group_vars/all/registry.yml line 4, cluster_registry.password", "site/host_vars/cp1.yml line 1, ansible_become_password",
+                  "group_vars/all.yml line 1, ansible_ssh_pass", "3 things to mend"):
+        assert words in text
+    assert "hunter" not in text
+
+
+def test_a_limit_that_leaves_no_host_of_the_cluster(collections, tmp_path):
+    (tmp_path / "hosts.yml").write_text(INVENTORY + "    others: {hosts: {printer: {}}}\n")
+    text, model = run(collections, tmp_path, tmp_path / "hosts.yml", "--limit", "printer")
+    assert model is None
+    assert "--limit: it leaves no host of this cluster (printer). Expected: at least one of cp1" in text

@@ -4,6 +4,8 @@
 """Preflight on a host: texts of kernels and systems."""
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._preflight import parse, read
@@ -90,3 +92,73 @@ def test_who_listens_is_found(monkeypatch):
         monkeypatch.setattr(read, "ports", lambda wants: {port: ("etcd",)})
         seen = [entry for entry in read.probe(Wants("", (), "lab", 1, 1, (), False))["listening"] if entry["port"] == port]
     assert seen and seen[0]["address"] == "127.0.0.1" and seen[0]["process"]
+
+
+RAISES, MAY_NOT = "CapBnd:\t000001ffffffffff\n", "CapBnd:\t000001fffeffffff\n"
+
+
+@pytest.mark.parametrize("hard, status, nr_open, expected", [
+    ("20000", MAY_NOT, "1048576\n", 20000), ("20000", RAISES, "1048576\n", 1048576), ("20000", RAISES, "", 20000), ("20000", "", "1048576", 20000),
+    ("unlimited", MAY_NOT, "", sys.maxsize)])
+def test_open_files(hard, status, nr_open, expected):
+    limits = "Limit                     Soft Limit           Hard Limit           Units\nMax open files            1024                 %s      files\n" % hard
+    assert parse.open_files(limits, status, nr_open) == expected
+
+
+def test_open_files_that_nothing_tells():
+    assert parse.open_files("", "", "") is None
+
+
+@pytest.mark.parametrize("text, expected", [("2260\t0\t9223372036854775807\n", 9223372036854773547), ("900 0 1000", 100), ("", None), ("a b c", None)])
+def test_free_files(text, expected):
+    assert parse.free_files(text) == expected
+
+
+@pytest.mark.parametrize("text, expected", [
+    ("    image: registry.k8s.io/kube-apiserver:v1.36.4\n", "1.36.4"), ('{"image":"10.77.0.5:5000/kube-apiserver:v1.35.4"}', "1.35.4"),
+    ("    image: registry.k8s.io/kube-scheduler:v1.36.4\n", ""), ("    image: registry.k8s.io/kube-apiserver@sha256:1.2.3\n", ""), ("", "")])
+def test_image_version(text, expected):
+    assert parse.image_version(text, "kube-apiserver") == expected
+
+
+@pytest.mark.parametrize("text, expected", [
+    ("/opt/ironrack/kubernetes/1.36.4/kubelet-v1.36.4", "1.36.4"), ("/usr/bin/kubelet", ""), ("/opt/1.2.3/kubelet-1.36.4-1.1", "1.36.4"), ("", "")])
+def test_version_in(text, expected):
+    assert parse.version_in(text) == expected
+
+
+def need(name, port, parts):
+    return {"name": name, "hosts": ["x"], "servers": ["127.0.0.1:1", "127.0.0.1:%d" % port], "parts": parts}
+
+
+@pytest.mark.parametrize("made, parts, kubelet, asked", [
+    ((), ["etcd"], "", ["etcd", "mirror"]), (("ETCD_FORMED",), ["etcd"], "", ["mirror"]), (("SERVICE_CA",), ["workers"], "", ["api"]),
+    (("SERVICE_CA",), ["workers"], "192.0.2.1:6443", []), ((), ["workers"], "192.0.2.1:6443", ["mirror"]), ((), ["load_balancers"], "", []),
+    (("SERVICE_CA",), ["control_plane"], "", ["etcd"])])
+def test_only_what_a_bare_host_lacks_has_to_answer(monkeypatch, tmp_path, made, parts, kubelet, asked):
+    for name in ("ETCD_FORMED", "SERVICE_CA"):
+        monkeypatch.setattr(read, name, str(tmp_path / name))
+        if name in made:
+            (tmp_path / name).touch()
+    needs = [need("etcd", 1, ["etcd", "control_plane"]), need("api", 1, ["workers"]), need("mirror", 1, ["etcd", "control_plane", "workers"])]
+    assert [one["name"] for one in needs if read._lacks(one, parts, kubelet)] == asked
+
+
+def test_one_server_that_answers_is_enough(monkeypatch, tmp_path):
+    import socket
+    monkeypatch.setattr(read, "SERVICE_CA", str(tmp_path / "absent"))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        wants = Wants("", ("etcd",), "lab", 1, 1, (), False, left_out=(need("mirror", server.getsockname()[1], ["etcd"]),))
+        assert read.probe(wants)["no_answer"] == []
+    assert read.probe(wants)["no_answer"] == ["mirror"]
+
+
+def test_what_runs_is_read_where_a_kubelet_is(monkeypatch, tmp_path):
+    (tmp_path / "kubelet-v1.36.4").touch()
+    (tmp_path / "kubelet").symlink_to("kubelet-v1.36.4")
+    monkeypatch.setattr(read, "KUBELETS", (str(tmp_path / "absent"), str(tmp_path / "kubelet")))
+    conf = tmp_path / "kubelet.conf"
+    monkeypatch.setattr(read, "KUBELET_CONF", str(conf))
+    assert read.probe(Wants("", (), "lab", 1, 1, (), False))["versions"] == {}
+    conf.write_text("server: https://192.0.2.1:6443\n")
+    assert read.probe(Wants("", (), "lab", 1, 1, (), False))["versions"]["kubelet"] == "1.36.4"

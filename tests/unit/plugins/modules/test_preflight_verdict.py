@@ -87,6 +87,7 @@ all:
     control_plane: {hosts: {cp1: {ansible_host: 192.0.2.1, ansible_connection: local, ansible_become: false,
                                   ansible_python_interpreter: "{{ ansible_playbook_python }}"}}}
     etcd: {hosts: {cp1: {}}}
+    mirror: {hosts: {w1: {}}}
     workers: {hosts: {w1: {ansible_host: 127.0.0.1, ansible_port: 1, cluster_node_address: 192.0.2.2, ansible_ssh_common_args: -F none}}}
     others: {hosts: {printer: {ansible_host: 127.0.0.1, ansible_port: 1}}}
 """)
@@ -98,3 +99,4 @@ all:
     assert done.returncode != 0
     assert "2 of 2 hosts cannot take their part yet" in text
     assert "192.0.2.1 is none of its addresses" in text and "w1:\n  - it cannot be reached" in text
+    assert "the bundle:\n  - mirror_bundle is not set [bundle]" in text

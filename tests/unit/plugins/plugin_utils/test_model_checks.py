@@ -5,12 +5,17 @@
 from __future__ import annotations
 
 import copy
+import socket
+import time
+from pathlib import Path
 
 import pytest
+import yaml
 
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.checks import CHECKS
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.model import derive
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.problems import report
+from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.settle import settle
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.variables import BY_NAME
 
 RELEASES = {"1.36.4": {"version": "1.36.4", "components": {}, "images": []}, "1.35.4": {"version": "1.35.4"}}
@@ -57,81 +62,123 @@ class Inventory:
         self.groups.setdefault(group, []).extend(names)
         return self
 
+    def files(self, text):
+        self.options["sources"] = {"hosts.yml": text}
+        return self
+
     def derive(self):
         return derive(copy.deepcopy(self.hosts), copy.deepcopy(self.groups), self.variables, RELEASES, **self.options)
 
 
-# check, what makes it red, and what its text must hold
-CASES = [
-    ("types", lambda i: i.set(cluster_api_port="https"), "a port number"),
-    ("types", lambda i: i.set(cluster_kubernetes_version=1.36), "in quotes"),
-    ("types", lambda i: i.set(cluster_pod_cidr="10.244.0.1/16"), "host bits zero"),
-    ("types", lambda i: i.set(cluster_profile="prodution"), "did you mean production"),
-    ("types", lambda i: i.set(cluster_registry={"url": "https://r", "pasword": "x"}), "did you mean password"),
-    ("types", lambda i: i.host("cp1", zone=False), "put it in quotes"),
-    ("types", lambda i: i.host("cp1", zone="room a"), "host cp1, zone"),
-    ("types", lambda i: i.host("cp1", cluster_node_labels={"a/b/c": "d"}), "Kubernetes labels"),
-    ("types", lambda i: i.host("gpu1", cluster_node_taints=["gpu:Never"]), "a taint"),
-    ("types", lambda i: i.set(cluster_vip="10.77.0.300"), "an IP address"),
-    ("types", lambda i: i.host("cp1", cluster_node_address="127.0.0.1"), "no loopback"),
-    ("types", lambda i: i.set(cluster_ntp_servers=["ok.example.com", 5]), "entry 2"),
-    ("types", lambda i: i.set(cluster_apiserver_extra_args={"--audit": "x"}), "without leading dashes"),
-    ("unknown_variable", lambda i: i.set(cluster_kubernets_version="1.36.4"), "did you mean cluster_kubernetes_version"),
-    ("unknown_variable", lambda i: i.host("cp1", cluster_node_adress="1.2.3.4"), "did you mean cluster_node_address"),
-    ("unknown_variable", lambda i: i.set(cluster_vpi="10.77.0.10"), "did you mean cluster_vip"),
-    ("unknown_variable", lambda i: i.set(cluster_version="1.36.4"), "did you mean cluster_kubernetes_version"),
-    ("one_value", lambda i: i.host("cp1", cluster_mtu=1400).host("cp2", cluster_mtu=1500), "group_vars/all"),
-    ("host_address", lambda i: i.host("cp1", ansible_host="cp1.example.com"), "set cluster_node_address"),
-    ("host_names", lambda i: i.rename("gpu1", "GPU_1"), "name it gpu-1"),
-    ("host_names", lambda i: i.rename("gpu1", "10.77.0.31"), "ansible_host"),
-    ("group_names", lambda i: i.drop("gpu1").add("all", "gpu1").add("gpu-worker", "gpu1"), "the group gpu_workers"),
-    ("group_names", lambda i: i.drop("gpu1").add("all", "gpu1").add("kube_node", "gpu1"), "the group workers"),
-    ("address_family", lambda i: i.host("cp1", ansible_host="fd00::21"), "an IPv4 address"),
-    ("address_family", lambda i: i.set(cluster_address_family="ipv6"), "an IPv6 address"),
-    ("addresses_unique", lambda i: i.host("cp1", ansible_host="10.77.0.22"), "share the address 10.77.0.22"),
-    ("control_plane_present", lambda i: i.groups.update(control_plane=[]), "Kubernetes API"),
-    ("etcd_odd", lambda i: i.groups.update(etcd=[]), "it has no host"),
-    ("etcd_odd", lambda i: i.groups.update(etcd=["cp1", "cp2"]), "less safe than 1"),
-    ("etcd_odd", lambda i: i.groups.update(etcd=["cp1", "cp2", "cp3", "gpu1"]), "adds no safety"),
-    ("release_known", lambda i: i.set(cluster_kubernetes_version="1.36.5"), "did you mean 1.36.4"),
-    ("pod_and_service_networks_apart", lambda i: i.set(cluster_service_cidr="10.244.128.0/20"), "overlap"),
-    ("host_networks_apart", lambda i: i.set(cluster_pod_cidr="10.64.0.0/10"), "holds the addresses of"),
-    ("host_networks_apart", lambda i: i.set(cluster_service_cidr="10.77.0.128/26"), "overlaps the VIP's network"),
-    ("pod_network_size", lambda i: i.set(cluster_pod_cidr="10.244.0.0/22"), "room for 4 nodes"),
-    ("pod_network_size", lambda i: i.set(cluster_pod_cidr="128.0.0.0/3"), "at least /8"),
-    ("service_network_size", lambda i: i.set(cluster_service_cidr="10.96.0.0/29"), "8 addresses"),
-    ("vip_prefix_fits", lambda i: i.set(cluster_vip_prefix=64), "at most 30"),
-    ("vip_free", lambda i: i.set(cluster_vip="10.77.0.21"), "address of host cp1"),
-    ("vip_free", lambda i: i.set(cluster_vip="10.77.0.255"), "broadcast"),
-    ("vip_in_balancers_network", lambda i: i.set(cluster_vip="10.78.0.10"), "lb1, lb2"),
-    ("vip_has_balancers", lambda i: i.drop("lb1", "lb2"), "cluster_endpoint"),
-    ("several_control_planes_have_an_endpoint", lambda i: i.drop("lb1", "lb2").set(cluster_vip=None), "3 hosts and nothing in front"),
-    ("several_balancers_have_a_vip", lambda i: i.set(cluster_vip=""), "set cluster_vip"),
-    ("balancer_port_free", lambda i: i.add("load_balancers", "cp1"), "port 6443"),
-    ("api_port_free", lambda i: i.set(cluster_api_port="2379"), "the port of etcd"),
-    ("pki_host_known", lambda i: i.set(cluster_pki_host="opss1"), "did you mean ops1"),
-    ("mirror_present", lambda i: i.drop("ops1").set(cluster_source="mirror"), "group mirror has no host"),
-    ("proxy_readable", lambda i: i.set(cluster_proxy={"http": "proxy:3128"}), "write the scheme"),
-    ("proxy_readable", lambda i: i.set(cluster_proxy={"https": "http://me:hunter2@proxy:3128"}), "holds a login"),
-    ("registry_readable", lambda i: i.set(cluster_registry={"username": "me"}), "it is missing"),
-    ("own_authorities_complete", lambda i: i.set(cluster_pki_etcd_ca={"cert": "/a.crt"}), "key is missing"),
-]
+CASES = yaml.safe_load((Path(__file__).resolve().parents[2] / "cases" / "preflight_inventory.yml").read_text())
+SECRET = "hunter2"
 
 
-@pytest.mark.parametrize("check, spoil, words", CASES, ids=["%s-%d" % (case[0], number) for number, case in enumerate(CASES)])
-def test_a_bad_inventory_is_refused(check, spoil, words):
+@pytest.fixture(autouse=True)
+def fixture_no_connection(monkeypatch):
+    """An inventory is judged while any host is away: nothing here may even try."""
+    def refuse(*dummy, **dummies):
+        raise AssertionError("a connection was tried")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+def spoilt(*changes):
+    """:returns: the good inventory with the changes of cases."""
     inventory = Inventory()
-    spoil(inventory)
-    derived = inventory.derive()
+    for change in changes:
+        inventory.drop(*change.get("drop", ())).set(**change.get("set", {}))
+        inventory.groups.update(copy.deepcopy(change.get("groups", {})))
+        for name, variables in change.get("host", {}).items():
+            inventory.host(name, **variables)
+        for old, new in change.get("rename", {}).items():
+            inventory.rename(old, new)
+        for group, names in change.get("add", {}).items():
+            inventory.add(group, *names)
+        if "limit" in change:
+            inventory.options["limit"] = change["limit"]
+        inventory.options.setdefault("sources", {}).update(change.get("files", {}))
+    return inventory
+
+
+def fits(problem, case):
+    return problem.check == case["check"] and all(
+        words in told for words, told in zip(case["says"], (problem.where, problem.what, problem.expected, problem.mend)))
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
+def test_a_bad_inventory_is_refused(case):
+    derived = spoilt(case["change"]).derive()
     assert derived.model is None
-    assert check in [problem.check for problem in derived.problems]
-    told = report([problem for problem in derived.problems if problem.check == check])
-    assert words in told
-    assert "hunter2" not in told
+    assert len(case["says"]) == 4
+    assert any(fits(problem, case) for problem in derived.problems), report(derived.problems)
+    assert SECRET not in report(derived.problems)
 
 
-def test_every_check_has_a_case():
-    assert {check.name for check in CHECKS} <= {case[0] for case in CASES}
+def test_cases_differ_and_every_check_has_one():
+    assert len({case["name"] for case in CASES}) == len({str(case["change"]) for case in CASES}) == len(CASES)
+    found_while_reading = {"types", "unknown_variable", "one_value", "host_address"}
+    assert {check.name for check in CHECKS} | found_while_reading == {case["check"] for case in CASES}
+
+
+def test_refusals_do_not_hide_each_other():
+    cases = {case["name"]: case for case in CASES}
+    chosen = [cases[name] for name in (
+        "two etcd members", "a port that is a word", "a zone with a space", "a group of kubespray", "a mistyped variable", "pods and services overlap",
+        "a release that is not there", "a proxy without a scheme", "the registry's password", "a private key", "an authority without its key")]
+    derived = spoilt(*[case["change"] for case in chosen]).derive()
+    assert [case["name"] for case in chosen if not any(fits(problem, case) for problem in derived.problems)] == []
+    assert "%d things to mend" % len(derived.problems) in report(derived.problems)
+
+
+@pytest.mark.parametrize("text", [
+    "cluster_registry: {url: x, password: !vault '$ANSIBLE_VAULT;1.1;AES256 61'}", "ansible_password: '{{ lookup(\"env\", \"SUDO\") }}'",
+    "cluster_registry:\n  password: '{{ vault_password }}'", "ansible_become_pass:", "ansible_become_pass: ''", "# ansible_password: x",
+    "$ANSIBLE_VAULT;1.1;AES256\n616e7369626c655f70617373776f7264", "site_note: the ansible_password is asked for", "cluster_registry: {username: me}",
+    "[all:vars]\nansible_password=\"{{ lookup('env', 'SUDO') }}\"", "[all:vars]\n# ansible_password=x", "cp1 ansible_password=''"])
+def test_what_is_no_secret_in_clear_text(text):
+    assert Inventory().files(text).derive().problems == []
+
+
+def test_a_host_in_several_groups_has_one_address():
+    text = "etcd: {hosts: {cp1: {ansible_host: 1.1.1.1}}}\nworkers: {hosts: {cp1: , cp2: {ansible_host: 1.1.1.2}}}\nx: {hosts: {cp1: {ansible_host: 1.1.1.1}}}"
+    assert Inventory().files(text).derive().problems == []
+
+
+@pytest.mark.parametrize("zones, told", [
+    ("abc", False), ("abcab", False), ("aaabc", True), ("aab", True), ("aaa", True), ("ab", True), ("a", True)])
+def test_production_survives_the_loss_of_any_zone_or_says_which(zones, told):
+    check = next(one for one in CHECKS if one.name == "production_etcd_survives_a_zone")
+    found = list(check.run(plan_of(zones), {}))
+    survivors = [len(zones) - zones.count(zone) >= len(zones) // 2 + 1 for zone in set(zones)]
+    assert bool(found) == (not all(survivors)) == told
+
+
+def plan_of(zones):
+    names = ["e%d" % number for number in range(len(zones))]
+    raw = {name: {"ansible_host": "192.0.2.%d" % (number + 1), "zone": zones[number]} for number, name in enumerate(names)}
+    return settle(raw, {"etcd": names}, {"cluster_profile": "production"})[0]
+
+
+def test_other_profiles_leave_zones_alone():
+    assert spoilt({"host": {name: {"zone": "a"} for name in HOSTS}}).derive().problems == []
+    assert Inventory().set(cluster_profile="production").derive().problems == []
+
+
+def test_a_thousand_hosts_are_judged_in_seconds():
+    inventory = Inventory().set(cluster_pod_cidr="10.128.0.0/13")
+    lines = ["workers:", "  hosts:"]
+    for number in range(1000):
+        name, address = "w%d" % number, "10.77.%d.%d" % (16 + number // 250, number % 250 + 1)
+        inventory.hosts[name] = {"ansible_host": address, "zone": "abc"[number % 3], "cluster_node_labels": {"example.com/rack": "r%d" % (number // 40)}}
+        inventory.add("all", name).add("workers", name)
+        lines += ["    %s:" % name, "      ansible_host: %s" % address, "      ansible_become_pass: '{{ vault }}'"]
+    inventory.files("\n".join(lines)).host("w999", zone="no zone")
+    began = time.process_time()
+    problems = inventory.derive().problems
+    assert time.process_time() - began < 10
+    assert [problem.where for problem in problems] == ["host w999, zone"]
 
 
 def test_checks_need_variables_that_exist():

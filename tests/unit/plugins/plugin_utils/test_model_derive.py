@@ -113,9 +113,20 @@ def test_ipv6_wears_brackets_in_urls_only():
     assert model["network"]["pod_cidr"] == "fd00:10:244::/56"
 
 
+@pytest.mark.parametrize("limit, needed", [
+    (["cp1", "gpu1", "ops1"], {"etcd": ["cp2", "cp3"]}), (["gpu1", "ops1"], {"etcd": ["cp1", "cp2", "cp3"], "api": ["cp1", "cp2", "cp3"]}),
+    (["cp1", "cp2", "cp3"], {"mirror": ["ops1"]}), (["cp1", "cp2", "cp3", "ops1"], {}), (None, {})])
+def test_what_a_limit_leaves_out_is_told(limit, needed):
+    found = model_of(*lab(), limit=limit)["left_out"]
+    assert {need["name"]: need["hosts"] for need in found} == needed
+    servers = {"etcd": "10.77.0.21:2379", "api": "10.77.0.10:6443", "mirror": "10.77.0.5:8443"}
+    assert all(need["servers"][0] == servers[need["name"]] and need["parts"] for need in found)
+
+
 def test_a_limit_is_told_and_changes_nothing_else():
     full, limited = model_of(*lab()), model_of(*lab(), limit=["gpu2"])
     assert limited.pop("limited") is True and full.pop("limited") is False
+    assert [need["name"] for need in limited.pop("left_out")] == ["etcd", "api", "mirror"] and full.pop("left_out") == []
     assert full == limited
 
 
