@@ -50,8 +50,7 @@ def _hosts(members, first):
 
 def _change(change, where=""):
     words = escape(change_words(change) + where)
-    task = '<span class="mend">%s</span>' % escape(change["task"])
     if not change["items"]:
-        return "<p>%s%s</p>" % (words, task)
+        return "<p>%s</p>" % words
     items = "".join("<li>%s</li>" % escape(one) for one in change["items"])
-    return "<details><summary>%s%s</summary><ul>%s</ul></details>" % (words, task, items)
+    return "<details><summary>%s</summary><ul>%s</ul></details>" % (words, items)

@@ -69,7 +69,8 @@ def unknown_words(part):
 
 def change_words(change):
     """:returns: one change as a sentence."""
-    words = change["words"] if change["kind"] != "other" else "%s: %s" % (change["task"], change["words"])
+    # A role's name stands before that of its task: the sentence says enough without.
+    words = "%s (%s)" % (change["words"], change["task"].rpartition(" : ")[2])
     if change["really"]:
         words = "REALLY DONE, because the task says check_mode: false: " + words
     return words
@@ -80,7 +81,7 @@ def lines(data):
 
     :param data: see :func:`.collect.collect`.
     """
-    told = ["", "Plan for %s, Kubernetes %s: %s." % (data["cluster"], data["kubernetes_version"], headline(data))]
+    told = ["", *_wrapped("Plan for %s, Kubernetes %s: %s." % (data["cluster"], data["kubernetes_version"], headline(data)), "", "  ")]
     told += _wrapped(scope(data), "", "") if scope(data) else []
     alike, still = groups(data["hosts"])
     for members, first in alike:

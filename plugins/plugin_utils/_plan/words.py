@@ -68,7 +68,11 @@ def _settings(details, _certificates):
 def _units(details, _certificates):
     units = {name: unit for name, unit in details.get("units", {}).items() if unit["reasons"]}
     items = ["%s %s (%s)" % (name, UNITS.get(unit["action"], "stays as it is"), "; ".join(unit["reasons"])) for name, unit in units.items()]
-    return "%s would start, stop, reload or restart, or be set to start at boot or not" % count(len(units), "unit"), items
+    actions = [unit["action"] for unit in units.values()]
+    parts = ["%s would %s" % (count(actions.count(action), "unit"), action) for action in UNITS if action in actions]
+    if "none" in actions:
+        parts.append("%s would only be enabled or disabled" % count(actions.count("none"), "unit"))
+    return ", ".join(parts), items
 
 
 def _etcd(details, _certificates):
