@@ -42,7 +42,7 @@ TASKS = """
   when: inventory_hostname == 'gpu1'
 - name: Fail
   ansible.builtin.fail: {msg: the disk is full}
-  when: inventory_hostname == broken | default('') and 'Build' in ansible_play_name
+  when: inventory_hostname == broken | default('')
 """
 INCLUDED = """
 - name: Write, included
@@ -79,7 +79,8 @@ def stand_in():
     for play in plays:
         if "hosts" in play:
             play.pop("roles", None)
-            play["tasks"] = yaml.safe_load(TASKS)
+            # The last play is the long one; one task shows for each of the others that it is a plan as well.
+            play["tasks"] = yaml.safe_load(TASKS)[:None if play is plays[-1] else 1]
     return plays
 
 
@@ -154,7 +155,7 @@ def test_a_plan_writes_nothing_and_predicts_what_a_run_changes(site):
 
     done, changed = site.run("site")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(site.written()) > 20
+    assert len(site.written()) == 19
     assert changed == predicted
     assert "Plan for site" not in done.stdout
 
