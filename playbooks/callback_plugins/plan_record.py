@@ -19,7 +19,7 @@ DOCUMENTATION = """
 name: plan_record
 type: aggregate
 short_description: Keep every result of a plan
-description: Keeps what the playbook C(plan) would change, until M(ironrack.cluster.plan_report#module) says it.
+description: Keeps what the playbook C(plan) would change, until M(ironrack.cluster.plan_report) says it.
 """
 
 
