@@ -13,7 +13,8 @@ from ansible.errors import AnsibleActionFail
 from ansible_collections.ironrack.cluster.plugins.action import plan_report
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._plan import record
 
-MODEL = {"name": "site", "kubernetes_version": "1.36.4", "groups": {}, "etcd": {"members": [{"name": "cp1"}]}, "hosts": {"cp1": {"name": "cp1", "is_etcd": True}}}
+MODEL = {"name": "site", "kubernetes_version": "1.36.4", "groups": {}, "etcd": {"members": [{"name": "cp1"}]},
+         "hosts": {"cp1": {"name": "cp1", "is_etcd": True}}}
 
 
 def run(folder, monkeypatch, **arguments):
