@@ -70,24 +70,64 @@ def check_fresh(inventory):
     """A check run on fresh hosts reaches its end and changes nothing."""
     before = everything(inventory)
     seconds, counts = playbook(inventory, "site", "--check", record="check-fresh")
-    after = everything(inventory)
-    differing = ["%s: %s" % (host, path) for host in before for path in sorted(before[host].keys() | after[host].keys())
-                 if before[host].get(path) != after[host].get(path)]
-    if differing:
-        raise NotProved("the check run changed %d files:\n  %s" % (len(differing), "\n  ".join(differing[:40])))
+    nothing_changed("the check run", before, everything(inventory))
     say("check run on fresh hosts: %.0f s, predicts %d changes, and none of %d files on %d hosts changed" % (
         seconds, len(counts["changed"]), sum(len(files) for files in before.values()), len(before)))
 
 
+def plan(inventory):
+    """A plan on fresh hosts changes nothing, and says every pair that it predicts; ``converge`` compares them with what it changes."""
+    before = everything(inventory)
+    words = ["-e", "plan_report_dir=%s" % OUTPUT]
+    seconds, counts = playbook(inventory, "plan", *words, record="plan")
+    told = json.loads(next(OUTPUT.glob("*-plan.json")).read_text())
+    if not told["changed"] or told["changed"] != counts["changed"]:
+        raise NotProved("the plan says %d changes, and the run predicted %d" % (len(told["changed"]), len(counts["changed"])))
+    if told["verdict"] != "changes":
+        raise NotProved("the plan is %s" % told["verdict"])
+    refuse_to_be_switched_off(inventory, words)
+    nothing_changed("the plan", before, everything(inventory))
+    say("plan on fresh hosts: %.0f s, says %d changes, and none of %d files on %d hosts changed, not even with cluster_plan=false" % (
+        seconds, len(told["changed"]), sum(len(files) for files in before.values()), len(before)))
+
+
+def refuse_to_be_switched_off(inventory, words):
+    """With -e cluster_plan=false a plan is refused; and where the refusal itself is passed by, every task of the site is skipped."""
+    for record, options in (("plan-refused", []), ("plan-passed-by", ["--skip-tags", "always"])):
+        try:
+            playbook(inventory, "plan", *words, "-e", "cluster_plan=false", *options, record=record)
+        except NotProved:
+            # A task that is delegated to a host of the model fails where the model was skipped: no harm, and no success either.
+            if not options and "Nothing was touched" not in (OUTPUT / "plan-refused.log").read_text():
+                raise
+        else:
+            if not options:
+                raise NotProved("plan.yml ran although it was switched off")
+        if json.loads((OUTPUT / (record + ".json")).read_text())["changed"]:
+            raise NotProved("plan.yml with cluster_plan=false %s changed something" % " ".join(options))
+
+
+def nothing_changed(what, before, after):
+    """:raises NotProved: where a file differs between two listings."""
+    differing = ["%s: %s" % (host, path) for host in before for path in sorted(before[host].keys() | after[host].keys())
+                 if before[host].get(path) != after[host].get(path)]
+    if differing:
+        raise NotProved("%s changed %d files:\n  %s" % (what, len(differing), "\n  ".join(differing[:40])))
+
+
 def converge(inventory):
-    """The real run ends with a healthy cluster, and changes what the check run said."""
+    """The real run ends with a healthy cluster, and changes what the check run and the plan said."""
     seconds, counts = playbook(inventory, "site", record="converge")
     say("converge: %.0f s" % seconds)
-    predicted = OUTPUT / "check-fresh.json"
-    if not predicted.exists():
-        return
-    said = {tuple(pair) for pair in json.loads(predicted.read_text())["changed"]}
-    did = {tuple(pair) for pair in counts["changed"]}
+    for name, what in (("check-fresh", "the check run"), ("plan", "the plan")):
+        predicted = OUTPUT / (name + ".json")
+        if predicted.exists():
+            compare(what, json.loads(predicted.read_text())["changed"], counts["changed"])
+
+
+def compare(what, predicted, changed):
+    """:raises NotProved: where the pairs that were predicted are not those that changed."""
+    said, did = {tuple(pair) for pair in predicted}, {tuple(pair) for pair in changed}
     if not did:
         raise NotProved("the real run changed nothing: the comparison would say nothing")
     open_ends = [(word, host, task) for word, pairs in (("only predicted", said - did), ("not predicted", did - said)) for host, task in sorted(pairs)]
@@ -95,8 +135,8 @@ def converge(inventory):
         say("  %s: %s on %s%s" % (word, task, host, " (%s)" % EXPLAINED[task] if task in EXPLAINED else ""))
     unexplained = [pair for pair in open_ends if pair[2] not in EXPLAINED]
     if unexplained:
-        raise NotProved("%d (host, task) pairs differ between the check run and the real one" % len(unexplained))
-    say("the check run predicted all %d changes of the real run%s" % (len(did), ", but %d that are explained" % len(open_ends) if open_ends else ""))
+        raise NotProved("%d (host, task) pairs differ between %s and the real run" % (len(unexplained), what))
+    say("%s predicted all %d changes of the real run%s" % (what, len(did), ", but %d that are explained" % len(open_ends) if open_ends else ""))
 
 
 def again(inventory):
@@ -149,7 +189,7 @@ def conditions(part):
 
 
 STEPS = {
-    "check-fresh": check_fresh, "converge": converge, "again": again, "check-built": check_built, "validate": validate, "rebuild": rebuild,
+    "check-fresh": check_fresh, "plan": plan, "converge": converge, "again": again, "check-built": check_built, "validate": validate, "rebuild": rebuild,
     "faults": operate.faults, "faults-measured": operate.faults_measured, "join-without-cp1": operate.join_without_cp1,
     "through-jump-host": operate.through_jump_host, "killed": operate.killed, "reset-refused": operate.reset_refused, "reset": operate.reset,
     "site-services": own_parts.site_services, "own-parts": own_parts.own_parts,

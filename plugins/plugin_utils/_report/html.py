@@ -1,7 +1,7 @@
 # Copyright (c) 2026, ironrack.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The report as one HTML page: no script, nothing loaded from elsewhere, readable in the dark and on paper. Pure.
+"""The health report as one HTML page. Pure.
 
 This is a private plugin_utils package: it may change in any release.
 """
@@ -9,38 +9,10 @@ from __future__ import annotations
 
 from html import escape
 
+from .frame import bullets, document
+
 WORDS = {"pass": "holds", "fail": "does not hold", "inconclusive": "could not be judged", "skipped": "not tried"}
 HEADLINES = {"pass": "Healthy", "fail": "Not healthy", "inconclusive": "Not proved", "not judged": "Not judged"}
-
-STYLE = """
-:root { color-scheme: light dark; --paper: #fbfaf7; --ink: #1d2126; --soft: #646c76; --line: #dcd8cf; --card: #fff;
-  --pass: #1b7f4b; --fail: #b3261e; --inconclusive: #9a6700; --skipped: #646c76; }
-@media (prefers-color-scheme: dark) { :root { --paper: #16181b; --ink: #e8e6e1; --soft: #9aa2ad; --line: #33373d; --card: #1e2125;
-  --pass: #5fcf97; --fail: #ff8a80; --inconclusive: #e5b94e; --skipped: #9aa2ad; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 72rem; padding: 2rem 1.25rem 4rem; background: var(--paper); color: var(--ink);
-  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; }
-h1 { font-size: 2rem; line-height: 1.2; margin: 0 0 .25rem; }
-h2 { font-size: 1.15rem; margin: 2.5rem 0 .75rem; }
-.facts { color: var(--soft); margin: 0; overflow-wrap: anywhere; }
-.verdict { border-left: .4rem solid; padding: .1rem 0 .1rem 1rem; margin-bottom: 1rem; }
-.pass { color: var(--pass); } .fail { color: var(--fail); } .inconclusive { color: var(--inconclusive); } .skipped { color: var(--skipped); }
-.zones { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); }
-.zone { border: 1px solid var(--line); border-radius: .6rem; background: var(--card); padding: .75rem 1rem 1rem; }
-.zone h3 { font-size: .8rem; letter-spacing: .06em; text-transform: uppercase; color: var(--soft); margin: 0 0 .5rem; }
-.host { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 .75rem; padding: .35rem 0; border-top: 1px solid var(--line); }
-.host:first-of-type { border-top: 0; }
-.host b { font-weight: 600; } .host span { color: var(--soft); font-size: .875rem; } .host .down { color: var(--fail); font-weight: 600; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; background: var(--card); border: 1px solid var(--line); font-size: .9375rem; }
-th, td { text-align: left; vertical-align: top; padding: .5rem .75rem; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
-thead th { color: var(--soft); font-size: .8rem; font-weight: 600; }
-td.name { font-family: ui-monospace, Menlo, Consolas, monospace; font-size: .875rem; white-space: nowrap; }
-td.word { white-space: nowrap; font-weight: 600; }
-.mend { display: block; color: var(--soft); margin-top: .25rem; }
-ul { padding-left: 1.2rem; } li { margin: .25rem 0; }
-@media print { body { max-width: none; padding: 0; } tr, .zone { break-inside: avoid; } }
-"""
 
 
 def page(data):
@@ -49,11 +21,8 @@ def page(data):
     :param data: see :func:`.data.collect`, and ``made_at``, the time of the report in words.
     """
     headline = HEADLINES[data["verdict"]]
-    return "\n".join([
-        "<!DOCTYPE html>", '<html lang="en">', "<head>", '<meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        "<title>%s: %s</title>" % (escape(data["cluster"]), headline), "<style>%s</style>" % STYLE, "</head>", "<body>",
-        _header(data, headline), _zones(data), _conditions(data), _promises(data["promises"]), "</body>", "</html>", ""])
+    return document("%s: %s" % (data["cluster"], headline), [
+        _header(data, headline), _zones(data), _conditions(data), _promises(data["promises"])])
 
 
 def _header(data, headline):
@@ -98,8 +67,5 @@ def _conditions(data):
 
 
 def _promises(promises):
-    parts = []
-    for title, sentences in (("What this shape of cluster survives", promises["kept"]), ("What it does not promise", promises["not_kept"])):
-        if sentences:
-            parts.append("<section><h2>%s</h2><ul>%s</ul></section>" % (title, "".join("<li>%s</li>" % escape(one) for one in sentences)))
-    return "\n".join(parts)
+    return "\n".join(part for part in (
+        bullets("What this shape of cluster survives", promises["kept"]), bullets("What it does not promise", promises["not_kept"])) if part)
