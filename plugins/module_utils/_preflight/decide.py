@@ -273,8 +273,8 @@ def _authority(seen):
     if seen["begins"]:
         yield name + "%s is valid from %s on only" % (seen["cert"], seen["begins"]), "one that is valid", "wait, or set the host's clock"
     if not seen["leads_to_root"]:
-        yield (name + "%s was issued by %s, and %s" % (
-            seen["cert"], seen["issuer"], "%s does not lead to a root" % seen["chain"] if seen["chain"] else "no chain is named"),
+        chain = "%s does not lead to a root" % seen["chain"] if seen["chain"] else "no chain is named"
+        yield (name + "%s was issued by %s, and %s" % (seen["cert"], seen["issuer"], chain),
                "a chain up to the root: clients trust nothing below a root that they do not know", "name the certificates above it as chain")
     if seen["other_than_store"]:
         yield (name + "the store holds another one than %s" % seen["cert"], "the one that the hosts trust",

@@ -357,8 +357,9 @@ def production_etcd_survives_a_zone(plan, releases):
     quorum = size // 2 + 1
     for zone, names in zones.items():
         if size - len(names) < quorum:
-            yield ("group etcd", "zone %s holds %d of its %d members (%s): without that zone %d are left, and a quorum is %d" % (
-                zone, len(names), size, some(names), size - len(names), quorum),
+            what = "zone %s holds %d of its %d members (%s): without that zone %d are left, and a quorum is %d" % (
+                zone, len(names), size, some(names), size - len(names), quorum)
+            yield ("group etcd", what,
                    "members that keep their quorum without any one zone (cluster_profile: production)",
                    "spread 3 members over 3 zones, or 5 over at least 3 with at most 2 in one")
 
