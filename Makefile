@@ -33,6 +33,10 @@ cluster: lab-check environment prepare bundle lab-up ## Build what is needed, st
 test: environment ## Everything that has to pass before a change lands
 	python3 tests/gates/run.py all
 
+.PHONY: long
+long: environment ## The scenarios that `make test` has no time for
+	python3 tests/gates/run.py long
+
 .PHONY: unit
 unit: environment ## The quick tests: pure logic, argv cases, templates
 	cd $(COLLECTION) && $(PYTHON) -m pytest -q -n 2 tests/unit
