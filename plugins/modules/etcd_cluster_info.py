@@ -55,6 +55,10 @@ options:
     description: How many voting members have to be healthy for that; with 0, quorum is enough.
     type: int
     default: 0
+  fail_unhealthy:
+    description: Whether the end of O(wait_healthy) without a healthy cluster is a failure. With V(false) the result tells how it is.
+    type: bool
+    default: true
   fail_on_alarm:
     description: Fail where a member has raised an alarm, with what to do.
     type: bool
@@ -148,7 +152,12 @@ def waited(etcd, params, seconds):
         lacks = shortcomings(found, params["expected_members"])
         return not lacks, "; ".join(lacks), found
 
-    return wait_for(condition, "the etcd cluster to be healthy", seconds, interval=1)
+    try:
+        return wait_for(condition, "the etcd cluster to be healthy", seconds, interval=1)
+    except IronrackError:
+        if params["fail_unhealthy"]:
+            raise
+        return ask(etcd, params["endpoints"], params["keys"])
 
 
 def main():
@@ -163,6 +172,7 @@ def main():
             keys=dict(type="list", elements="str", default=[], no_log=False),
             wait_healthy=dict(type="int", default=0),
             expected_members=dict(type="int", default=0),
+            fail_unhealthy=dict(type="bool", default=True),
             fail_on_alarm=dict(type="bool", default=False)),
         supports_check_mode=True)
     params = module.params

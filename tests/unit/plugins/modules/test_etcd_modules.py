@@ -49,6 +49,8 @@ def test_info_waits_and_fails_with_what_it_saw(capsys, args):
     result = call(capsys, etcd_cluster_info, wait_healthy=1, expected_members=2, **args)
     assert result["failed"] and "1 of 2 expected members are healthy; b: gone" in result["msg"]
     assert not call(capsys, etcd_cluster_info, wait_healthy=1, expected_members=2, _ansible_check_mode=True, **args).get("failed")
+    patient = call(capsys, etcd_cluster_info, wait_healthy=1, expected_members=2, fail_unhealthy=False, **args)
+    assert not patient.get("failed") and patient["errors"] == {"https://b:2379": "gone"}
 
 
 def test_info_fails_on_an_alarm(capsys, args):
