@@ -5,16 +5,13 @@
 from __future__ import annotations
 
 import datetime
-import json
-import os
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.ironrack.cluster.plugins.module_utils._common.fs import atomic_write
 from ansible_collections.ironrack.cluster.plugins.module_utils._health.verdict import explain
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._report.data import collect
+from ansible_collections.ironrack.cluster.plugins.plugin_utils._report.files import names, write
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._report.html import page
 
 
@@ -35,10 +32,9 @@ class ActionModule(ActionBase):
         })[1]
         data = collect(arguments["cluster"], arguments["results"], arguments["etcd"])
         data["made_at"] = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
-        files = {"html": arguments["path"] + ".html", "json": arguments["path"] + ".json"}
+        files = names(arguments["path"])
         if not self._task.check_mode:
-            self._write(files["html"], page(data))
-            self._write(files["json"], json.dumps(data, indent=1) + "\n")
+            write(arguments["path"], data, page, "validate_report_dir")
             Display().display("Report: %s" % files["html"])
         # A report is a reading, not a state: it never counts as a change of what it reads.
         result.update(changed=False, ok=data["verdict"] == "pass", verdict=data["verdict"], counts=data["counts"], files=files)
@@ -46,11 +42,3 @@ class ActionModule(ActionBase):
             result.update(failed=True, msg="the cluster is not healthy (report: %s):\n%s" % (
                 files["html"], explain(data["conditions"])))
         return result
-
-    @staticmethod
-    def _write(path, text):
-        try:
-            os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-            atomic_write(path, text.encode())
-        except OSError as error:
-            raise AnsibleActionFail("the report cannot be written to %s: %s. Name another folder, validate_report_dir." % (path, error))

@@ -5,19 +5,17 @@
 from __future__ import annotations
 
 import datetime
-import json
-import os
 
 from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.ironrack.cluster.plugins.module_utils._common.fs import atomic_write
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._plan import record
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._plan.collect import collect
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._plan.html import page
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._plan.text import lines
+from ansible_collections.ironrack.cluster.plugins.plugin_utils._report.files import names, write
 
 
 class ActionModule(ActionBase):
@@ -42,18 +40,9 @@ class ActionModule(ActionBase):
                 "ansible-playbook -i INVENTORY ironrack.cluster.plan")
         data = collect(arguments["cluster"], kept, arguments["certificates"], arguments["hosts"])
         data["made_at"] = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
-        files = {"html": arguments["path"] + ".html", "json": arguments["path"] + ".json"}
-        self._write(files["html"], page(data))
-        self._write(files["json"], json.dumps(data, indent=1) + "\n")
+        files = names(arguments["path"])
+        write(arguments["path"], data, page, "plan_report_dir")
         text = "\n".join(lines(data))
         Display().display("%sThe whole plan, with every path: %s" % (text, files["html"]))
         result.update(changed=False, files=files, text=text, plan=data)
         return result
-
-    @staticmethod
-    def _write(path, text):
-        try:
-            os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-            atomic_write(path, text.encode())
-        except OSError as error:
-            raise AnsibleActionFail("the plan cannot be written to %s: %s. Name another folder, plan_report_dir." % (path, error))

@@ -24,6 +24,11 @@ def say(text):
     print(text, flush=True)
 
 
+def on(host, *argv):
+    """:returns: what a command on a host of the lab printed. :raises subprocess.CalledProcessError: where it failed."""
+    return subprocess.run(["ssh", "-F", str(OUTPUT.parent / "ssh_config"), host, *argv], check=True, capture_output=True, text=True, timeout=60).stdout
+
+
 def playbook(inventory, name, *words, record=None):
     """Run a playbook and read what the counting callback wrote.
 

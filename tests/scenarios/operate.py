@@ -13,7 +13,7 @@ import time
 
 from kubernetes import client, config
 
-from .common import OUTPUT, ROOT, NotProved, playbook, say
+from .common import OUTPUT, ROOT, NotProved, on, playbook, say
 
 KUBECONFIG = OUTPUT / "kubeconfig"
 # How long a host stays away in a fault test, in seconds.
@@ -134,7 +134,7 @@ def reset(inventory):
     seconds, counts = playbook(inventory, "reset", "-e", "reset_confirm=lab")
     if not counts["changed"]:
         raise NotProved("reset changed nothing")
-    listed = subprocess.run(["ssh", "-F", str(OUTPUT.parent / "ssh_config"), "cp1", "sudo", "ls", "/var/lib/etcd"], check=True, capture_output=True, text=True)
-    if "data.removed-" not in listed.stdout:
-        raise NotProved("etcd's data was not moved aside: %s" % listed.stdout)
-    say("reset: %.0f s, etcd's data is in %s" % (seconds, listed.stdout.split()))
+    listed = on("cp1", "sudo", "ls", "/var/lib/etcd")
+    if "data.removed-" not in listed:
+        raise NotProved("etcd's data was not moved aside: %s" % listed)
+    say("reset: %.0f s, etcd's data is in %s" % (seconds, listed.split()))

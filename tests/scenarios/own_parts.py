@@ -15,7 +15,7 @@ from pathlib import Path
 from cryptography import x509
 from kubernetes import client, config
 
-from .common import OUTPUT, ROOT, NotProved, say
+from .common import OUTPUT, ROOT, NotProved, on, say
 
 KUBECONFIG = OUTPUT / "kubeconfig"
 SITE = "10.77.0.6"
@@ -30,11 +30,6 @@ def site_services(inventory):
     if done.returncode:
         raise NotProved("the site's services did not start:\n%s" % done.stdout[-4000:])
     say("the site's services run after %.0f s" % (time.monotonic() - begun))
-
-
-def on(host, *argv):
-    """:returns: what a command on a host printed. :raises subprocess.CalledProcessError: where it failed."""
-    return subprocess.run(["ssh", "-F", str(OUTPUT.parent / "ssh_config"), host, *argv], check=True, capture_output=True, text=True, timeout=60).stdout
 
 
 def log_of(name):
