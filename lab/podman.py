@@ -10,9 +10,10 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import disks
 from .image import podman_environment, reference, store
 from .inventory import Host, Topology
-from .settings import BRIDGE, CGROUP, VOLUMES, Paths
+from .settings import BRIDGE, CGROUP, Paths
 from .shell import run
 
 # The rest of the name is new for each lab: podman keeps the addresses of all networks of the machine in one database in /run,
@@ -64,7 +65,8 @@ class Podman:
         return parse_containers(self._podman("ps", "--all", "--format", "json").stdout)
 
     def create(self, host: Host, topology: Topology, image_key: str, public_key: str) -> None:
-        self._podman(*run_arguments(host, topology, self.networks()[0], image_key, public_key))
+        disks.mount(host, self._paths)
+        self._podman(*run_arguments(host, topology, self.networks()[0], image_key, public_key, disks.volumes(host, self._paths)))
 
     def start(self, name: str) -> None:
         self._podman("start", name)
@@ -131,17 +133,27 @@ def network(name: str, topology: Topology) -> dict:
     }
 
 
-def run_arguments(host: Host, topology: Topology, network_name: str, image_key: str, public_key: str) -> list[str]:
+def shares(host: Host) -> int:
+    """The weight of a host's processors: machines of their own would not wait for each other.
+
+    A balancer has little to do, and all of it at once. An etcd host is late for its heartbeats while another host boots.
+    """
+    if "load_balancers" in host.groups:
+        return 8192
+    return 4096 if "etcd" in host.groups else 1024
+
+
+def run_arguments(host: Host, topology: Topology, network_name: str, image_key: str, public_key: str,
+                  volumes: dict[str, str]) -> list[str]:
     return [
         "run", "--detach", "--pull=never", "--name", host.name, "--hostname", host.name,
         "--privileged", "--cgroupns=private", f"--cgroup-parent=/{CGROUP}", "--systemd=false", "--pids-limit=-1", "--ulimit=host",
-        # A balancer has little to do, and all of it at once: eight times the weight of a host that starts a control plane.
-        f"--cpu-shares={8192 if 'load_balancers' in host.groups else 1024}",
+        f"--cpu-shares={shares(host)}",
         # `always` is for a host that reboots itself; podman leaves one alone that was killed.
         "--restart=always", "--stop-signal=SIGRTMIN+3",
         "--tmpfs=/run:rw,exec,mode=755", "--tmpfs=/run/lock:rw,mode=1777", "--tmpfs=/tmp:rw,exec,mode=1777",
         f"--network={network_name}", f"--ip={host.address}", f"--mac-address={host.mac}", "--no-hosts", f"--dns={topology.dns}", "--dns-search=.",
-        *(f"--volume={host.name}-{name}:{target}" for name, target in VOLUMES.items()),
+        *(f"--volume={source}:{target}" for target, source in volumes.items()),
         f"--env=LAB_AUTHORIZED_KEY={public_key}", reference(image_key),
     ]
 

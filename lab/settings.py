@@ -16,7 +16,7 @@ USER = "operator"
 BRIDGE = "ironrack0"
 CGROUP = "ironrack-lab"
 DEVICE = "eth0"
-# Folders that need a real file system below them: containerd's overlayfs, kubelet's mounts, etcd's fsync.
+# Folders that cannot lie in a host's own overlay: containerd's overlayfs, kubelet's mounts, etcd's data (disks.py).
 VOLUMES = {"containerd": "/var/lib/containerd", "kubelet": "/var/lib/kubelet", "etcd": "/var/lib/etcd"}
 
 

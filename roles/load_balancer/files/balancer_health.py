@@ -29,9 +29,11 @@ LOG = logging.getLogger("balancer-health")
 # The cluster's CA may be a site's intermediate: it is the anchor, whatever is above it (X509_V_FLAG_PARTIAL_CHAIN of OpenSSL).
 PARTIAL_CHAIN = 0x80000
 
-# What one question brought. Silence (a time-out, no route) is kept apart from a refusal (an answer other than 200, a closed port):
-# a refusing server is known to be unready, a silent one is only not known to be ready.
-Answer = namedtuple("Answer", ("ready", "silent", "text"))
+# What one question brought. A failure that all servers share is kept apart from one of the server's own (a closed port, a check that is
+# not etcd's): silence (a time-out, no route) says nothing about the server, and what only etcd's checks fail for is an election.
+Answer = namedtuple("Answer", ("ready", "shared", "text"))
+# The checks of /readyz that ask etcd.
+ETCD_CHECKS = ("etcd", "etcd-readiness")
 
 
 class Server:
@@ -40,7 +42,7 @@ class Server:
     def __init__(self, name, rise, fall):
         self.name = name
         self.ready = None       # None: not decided yet
-        self.silent = False     # out by nothing but silence
+        self.shared = False     # out by nothing but what may have hit all of them
         self.since = None
         self.error = ""
         self._rise = rise
@@ -50,11 +52,11 @@ class Server:
 
     def observe(self, answer, now):
         """:returns: whether the verdict or its reason changed."""
-        before = (self.ready, self.silent, self.error)
+        before = (self.ready, self.shared, self.error)
         if answer.ready:
             self._good += 1
             self._bad = 0
-            self.silent = False
+            self.shared = False
             if self._good >= self._rise or self.ready:
                 self.error = ""
                 self._turn(True, now)
@@ -62,10 +64,10 @@ class Server:
             self._bad += 1
             self._good = 0
             self.error = answer.text
-            self.silent = answer.silent and (self._bad == 1 or self.silent)
+            self.shared = answer.shared and (self._bad == 1 or self.shared)
             if self._bad >= self._fall:
                 self._turn(False, now)
-        return before != (self.ready, self.silent, self.error)
+        return before != (self.ready, self.shared, self.error)
 
     def _turn(self, ready, now):
         if self.ready is not ready:
@@ -76,15 +78,15 @@ class Server:
 def in_service(servers, previous):
     """The names of the servers that may get connections.
 
-    Where no server is ready, those of the previous set that fell to silence alone stay: while etcd elects a leader every
-    API server may be too slow for a probe at the same moment, and turning all of them away would make an outage of a pause.
-    A server that said it is not ready, or whose port is closed, is out in any case.
+    Where no server is ready, those of the previous set stay that are out by silence or by etcd's checks alone: while etcd elects a
+    leader every API server may be too slow for a probe, or say that etcd does not answer, at the same moment, and turning all of
+    them away would make an outage of a pause. A server that stops, that starts, or whose port is closed is out in any case.
 
     :param servers: iterable of :class:`Server`.
     :param previous: the names in service now.
     """
     ready = frozenset(server.name for server in servers if server.ready)
-    return ready or frozenset(server.name for server in servers if server.silent and server.name in previous)
+    return ready or frozenset(server.name for server in servers if server.shared and server.name in previous)
 
 
 def render(targets, serving, parameters):
@@ -183,8 +185,9 @@ class Probe(threading.Thread):
             self._close()
         if response.status == 200:
             return Answer(True, False, "")
-        failed = [line for line in body.splitlines() if line.startswith("[-]")] or body.splitlines()
-        return Answer(False, False, "/readyz answered %d: %s" % (response.status, "; ".join(failed)[:300]))
+        failed = [line for line in body.splitlines() if line.startswith("[-]")]
+        shared = bool(failed) and all(line[3:].split(" ")[0] in ETCD_CHECKS for line in failed)
+        return Answer(False, shared, "/readyz answered %d: %s" % (response.status, "; ".join(failed or body.splitlines())[:300]))
 
     def _connect(self, deadline):
         context = ssl.create_default_context(cafile=self._config["ca"])

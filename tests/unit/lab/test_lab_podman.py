@@ -6,18 +6,32 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ansible_collections.ironrack.cluster.lab import hosts, inventory, podman, settings
+import pytest
+
+from ansible_collections.ironrack.cluster.lab import disks, hosts, inventory, podman, settings
 
 PATHS = settings.Paths(Path("/state"), Path("/cache"))
 TOPOLOGY = inventory.load(settings.REPOSITORY / "inventories" / "lab")
 
 
 def test_a_host_has_its_fixed_address_and_its_volumes():
-    words = podman.run_arguments(TOPOLOGY.hosts["cp1"], TOPOLOGY, "net", "abc", "ssh-ed25519 KEY")
+    host = TOPOLOGY.hosts["cp1"]
+    words = podman.run_arguments(host, TOPOLOGY, "net", "abc", "ssh-ed25519 KEY", disks.volumes(host, PATHS))
     assert "--ip=10.77.0.21" in words and "--mac-address=02:00:0a:4d:00:15" in words
     assert [word for word in words if word.startswith("--volume=")] == [
-        "--volume=cp1-containerd:/var/lib/containerd", "--volume=cp1-kubelet:/var/lib/kubelet", "--volume=cp1-etcd:/var/lib/etcd"]
+        "--volume=cp1-containerd:/var/lib/containerd", "--volume=cp1-kubelet:/var/lib/kubelet",
+        "--volume=/run/ironrack-lab/disks/cp1/etcd:/var/lib/etcd"]
     assert "--pull=never" in words and words[-1] == "localhost/ironrack-lab:abc"
+
+
+def test_only_an_etcd_host_has_a_disk_of_its_own():
+    assert set(disks.volumes(TOPOLOGY.hosts["gpu1"], PATHS).values()) == {"gpu1-containerd", "gpu1-kubelet", "gpu1-etcd"}
+
+
+@pytest.mark.parametrize("name, weight", [("lb1", 8192), ("cp1", 4096), ("gpu1", 1024)])
+def test_a_host_has_the_weight_of_what_must_not_be_late(name, weight):
+    host = TOPOLOGY.hosts[name]
+    assert f"--cpu-shares={weight}" in podman.run_arguments(host, TOPOLOGY, "net", "abc", "ssh-ed25519 KEY", disks.volumes(host, PATHS))
 
 
 def test_podman_works_in_the_labs_folders_only():

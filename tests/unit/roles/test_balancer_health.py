@@ -20,7 +20,8 @@ health = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(health)
 
 GOOD = health.Answer(True, False, "")
-NO = health.Answer(False, False, "/readyz answered 500: [-]etcd failed")
+NO = health.Answer(False, False, "/readyz answered 500: [-]shutdown failed")
+ETCD = health.Answer(False, True, "/readyz answered 500: [-]etcd failed")
 SILENCE = health.Answer(False, True, "no answer within 1 s")
 TARGETS = [{"name": "cp%d" % number, "address": "10.77.0.2%d" % number, "port": 6443} for number in (1, 2, 3)]
 
@@ -52,9 +53,9 @@ class TestServer:
         assert server.ready is False
         assert feed(server, GOOD).ready is True
 
-    def test_one_refusal_ends_the_benefit_of_silence(self):
-        assert feed(health.Server("cp1", 1, 2), GOOD, SILENCE, SILENCE).silent
-        assert not feed(health.Server("cp1", 1, 2), GOOD, SILENCE, NO, SILENCE).silent
+    def test_one_refusal_ends_the_benefit_of_the_doubt(self):
+        assert feed(health.Server("cp1", 1, 2), GOOD, SILENCE, SILENCE).shared
+        assert not feed(health.Server("cp1", 1, 2), GOOD, SILENCE, NO, SILENCE).shared
 
 
 def servers(**histories):
@@ -69,6 +70,16 @@ class TestInService:
     def test_silence_of_all_keeps_those_that_were_in(self):
         fleet = servers(cp1=[GOOD, SILENCE, SILENCE], cp2=[GOOD, SILENCE, SILENCE], cp3=[SILENCE, SILENCE])
         assert health.in_service(fleet, {"cp1", "cp2"}) == {"cp1", "cp2"}
+
+    def test_an_etcd_without_a_leader_keeps_those_that_were_in(self):
+        fleet = servers(cp1=[GOOD, SILENCE, ETCD], cp2=[GOOD, ETCD, SILENCE], cp3=[NO, ETCD])
+        assert health.in_service(fleet, {"cp1", "cp2"}) == {"cp1", "cp2"}
+
+    def test_a_server_whose_own_etcd_is_lost_is_out_while_another_is_ready(self):
+        assert health.in_service(servers(cp1=[GOOD, ETCD, ETCD], cp2=[GOOD]), {"cp1", "cp2"}) == {"cp2"}
+
+    def test_a_server_that_starts_while_etcd_has_no_leader_is_out(self):
+        assert health.in_service(servers(cp1=[GOOD, NO, ETCD, ETCD], cp2=[ETCD, ETCD]), {"cp1"}) == frozenset()
 
     def test_a_server_that_refuses_is_out_even_as_the_last(self):
         fleet = servers(cp1=[GOOD, NO, NO], cp2=[GOOD, SILENCE, SILENCE])
@@ -229,6 +240,7 @@ class Readyz(http.server.BaseHTTPRequestHandler):
     status = 200
     connections = 0
     pause = None
+    failing = ("etcd",)
 
     def setup(self):
         type(self).connections += 1
@@ -237,7 +249,8 @@ class Readyz(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.pause:
             self.pause.wait(5)
-        body = b"ok" if self.status == 200 else b"[+]ping ok\n[-]etcd failed: reason withheld\nreadyz check failed\n"
+        failed = "".join("[-]%s failed: reason withheld\n" % name for name in self.failing)
+        body = b"ok" if self.status == 200 else ("[+]ping ok\n%sreadyz check failed\n" % failed).encode()
         self.send_response(self.status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -287,20 +300,24 @@ class TestProbe:
 
     def test_names_the_check_that_failed(self, probe, server):
         server.handler.status = 500
-        answer = probe.ask()
-        assert (answer.ready, answer.silent) == (False, False)
-        assert answer.text == "/readyz answered 500: [-]etcd failed: reason withheld"
+        assert probe.ask() == (False, True, "/readyz answered 500: [-]etcd failed: reason withheld")
+
+    @pytest.mark.parametrize("failing", [("shutdown",), ("etcd", "shutdown"), ("poststarthook/rbac/bootstrap-roles", "etcd-readiness"), ()])
+    def test_what_fails_beside_etcd_is_the_servers_own(self, probe, server, failing):
+        server.handler.status = 500
+        server.handler.failing = failing
+        assert not probe.ask().shared
 
     @pytest.mark.parametrize("status", [401, 403])
     def test_not_allowed_is_not_ready(self, probe, server, status):
         server.handler.status = status
         assert not probe.ask().ready
 
-    def test_a_server_that_does_not_answer_is_silent(self, probe, server):
+    def test_a_server_that_does_not_answer_says_nothing_of_itself(self, probe, server):
         server.handler.pause = threading.Event()
         answer = probe.ask()
         server.handler.pause.set()
-        assert (answer.ready, answer.silent) == (False, True)
+        assert (answer.ready, answer.shared) == (False, True)
 
     def test_a_closed_port_is_a_refusal(self, probe, server):
         assert probe.ask().ready
@@ -308,7 +325,7 @@ class TestProbe:
         server.server_close()
         probe._close()
         answer = probe.ask()
-        assert (answer.ready, answer.silent) == (False, False)
+        assert (answer.ready, answer.shared) == (False, False)
 
     def test_a_closed_idle_connection_is_no_failure(self, probe, server):
         assert probe.ask().ready
