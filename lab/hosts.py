@@ -13,9 +13,9 @@ from pathlib import Path
 
 from . import faults, image, leftovers
 from .inventory import Host, Topology, load
-from .machine import Machine, favour_hosts
+from .machine import Machine, favour_hosts, weigh
 from .mounts import remove_tree
-from .podman import Container, Podman
+from .podman import CUT_OFF, Container, Podman, shares
 from .settings import BRIDGE, DEVICE, USER, Paths
 from .shell import LabError, Progress, run, tail
 
@@ -119,6 +119,7 @@ class Lab:
             self.podman.unpause(host.name)
         elif container.is_running:
             faults.write(container.pid, faults.Faults(), topology)
+            weigh(container.pid, shares(host))
         else:
             self.podman.start(host.name)
             self._address6(host, topology)
@@ -136,6 +137,7 @@ class Lab:
     def cut(self, host: Host, topology: Topology) -> None:
         container = self._container(host)
         faults.write(container.pid, faults.replace(faults.read(container.pid), cut=True), topology)
+        weigh(container.pid, CUT_OFF)
 
     def partition(self, first: Host, second: Host, topology: Topology) -> None:
         if first == second:
@@ -158,6 +160,8 @@ class Lab:
                 left = faults.healed(seen, name, names)
                 if left != seen:
                     faults.write(container.pid, left, topology)
+                    if seen.cut and not left.cut:
+                        weigh(container.pid, shares(topology.hosts[name]))
                     done += [f"{name}: {fault}" for fault in seen.describe() if fault not in left.describe()]
         return done
 

@@ -133,6 +133,10 @@ def network(name: str, topology: Topology) -> dict:
     }
 
 
+# A host that is cut off goes on working, in a rack on processors of its own; here it would take those of the others.
+CUT_OFF = 64
+
+
 def shares(host: Host) -> int:
     """The weight of a host's processors: machines of their own would not wait for each other.
 

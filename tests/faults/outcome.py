@@ -18,8 +18,8 @@ Limits = namedtuple("Limits", ("failed", "failed_reads", "gap", "writes_within",
 LIMITS = {
     "follower": Limits(failed=0, failed_reads=0, gap=0.7, writes_within=None, within=None),
     "leader": Limits(failed=None, failed_reads=0, gap=None, writes_within=1.5, within=None),
-    # How many fail is the rate of the client times the 0.3 s of three adverts: what can be promised is the time.
-    "balancer": Limits(failed=None, failed_reads=None, gap=1.0, writes_within=None, within=0.5),
+    # How many fail is the rate of the client times the 0.5 s of five adverts: what can be promised is the time.
+    "balancer": Limits(failed=None, failed_reads=None, gap=1.0, writes_within=None, within=0.7),
 }
 
 

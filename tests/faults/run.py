@@ -18,12 +18,13 @@ import time
 
 from lab.machine import stand_among_hosts
 
-from . import outcome
+from . import notes, outcome
 from .client import Api, Client, Credentials
 from .hosts import ETCDCTL, Heartbeat, Lab, ReadyzWatch, RunnerError
 
 BASELINE = 5        # seconds without a fault, in which nothing may fail
 AFTERWARDS = 5      # seconds that the client goes on after the host is back
+MOST_NOTES = 60
 RETURN = 180        # seconds that a host has to come back by itself
 
 
@@ -175,6 +176,7 @@ def measure(options):
     report.update(outcome.summarise(client.requests, fault))
     report["latest_send"] = round(client.latest, 3)
     report["stalled"] = outcome.stall(control.requests if control else [], fault)
+    report["notes"] = [(round(note.moment - fault[1], 2), note.host, note.text) for note in notes.gather(lab, fault[0] - BASELINE, {host})]
     report["broken"] = []
     if role:
         report["limits"] = outcome.LIMITS[role]._asdict()
@@ -200,6 +202,9 @@ def show(report):
     for name, text in rows:
         print("%-14s%s" % (name, text))
     print(outcome.paragraph(report))
+    if report["broken"]:
+        for offset, host, text in report["notes"][:MOST_NOTES]:
+            print("noted         %+.2f s %s: %s" % (offset, host, text))
 
 
 def main(argv=None):

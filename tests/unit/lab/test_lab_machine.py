@@ -6,6 +6,8 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import pytest
+
 from ansible_collections.ironrack.cluster.lab import leftovers, machine
 from ansible_collections.ironrack.cluster.lab.settings import Paths
 from ansible_collections.ironrack.cluster.lab.shell import Progress
@@ -112,3 +114,24 @@ def test_a_client_gets_the_share_of_a_balancer_where_hosts_have_a_cgroup(tmp_pat
     machine.stand_among_hosts(77, tmp_path)
     client = tmp_path / "cpu" / "ironrack-lab" / "client"
     assert ((client / "cpu.shares").read_text(), (client / "cgroup.procs").read_text()) == ("8192\n", "77\n")
+
+
+@pytest.mark.parametrize("cgroups, controllers, name, value", [("cpu/ironrack-lab/libpod-1", "cpu,cpuacct", "cpu.shares", "512\n"),
+                                                               ("ironrack-lab/libpod-1", "", "cpu.weight", "50\n")])
+def test_a_running_host_gets_another_share(tmp_path, cgroups, controllers, name, value):
+    (tmp_path / "proc" / "5").mkdir(parents=True)
+    (tmp_path / "proc" / "5" / "cgroup").write_text(f"9:name=systemd:/ironrack-lab/libpod-1/init.scope\n1:{controllers}:/ironrack-lab/libpod-1/init.scope\n")
+    file = tmp_path / cgroups / name
+    file.parent.mkdir(parents=True)
+    file.write_text("1024\n")
+    machine.weigh(5, 512, tmp_path, tmp_path / "proc")
+    assert file.read_text() == value
+
+
+def test_a_process_outside_of_the_lab_keeps_its_share(tmp_path):
+    (tmp_path / "5").mkdir()
+    (tmp_path / "5" / "cgroup").write_text("1:cpu:/user.slice/session.scope\n")
+    (tmp_path / "cpu" / "user.slice" / "session.scope").mkdir(parents=True)
+    (tmp_path / "cpu" / "user.slice" / "session.scope" / "cpu.shares").write_text("1024\n")
+    machine.weigh(5, 2, tmp_path, tmp_path)
+    assert (tmp_path / "cpu" / "user.slice" / "session.scope" / "cpu.shares").read_text() == "1024\n"
