@@ -11,14 +11,9 @@ class ModuleDocFragment:
 options:
   kubeconfig:
     description:
-      - Path of the kubeconfig file on the host that the module runs on.
+      - Path of an administrator's kubeconfig on the host where this runs.
     type: path
     required: true
-  request_timeout:
-    description:
-      - Seconds for one request to the API.
-    type: int
-    default: 20
 requirements:
   - kubernetes >= 24.2.0 (Python package)
 """

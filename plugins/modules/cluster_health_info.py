@@ -19,11 +19,11 @@ description:
   - It runs where the API is reached (usually O(ignore:delegate_to) the model's C(client_host)), and changes nothing.
 author:
   - ironrack.cluster contributors (@ironrack)
+extends_documentation_fragment:
+  - ironrack.cluster.kube_auth
+  - ironrack.cluster.health
+  - ironrack.cluster.attributes.no_diff
 options:
-  kubeconfig:
-    description: Path of an administrator's kubeconfig on the host where this runs.
-    type: path
-    required: true
   expected:
     description:
       - What the cluster has to look like. Give it the result of M(ironrack.cluster.cluster_model); the parts that are needed are picked from it.
@@ -73,23 +73,10 @@ options:
         from it. The action plugin uses it to print each condition when it turns green; leave it out.
     type: list
     elements: str
-  enforce:
-    description:
-      - When a result that is not green fails the task.
-      - V(not_in_check_mode) is for a plan of a cluster that is not built yet.
-      - V(never) is for those who report first and fail later.
-    type: str
-    choices: [always, not_in_check_mode, never]
-    default: always
-requirements:
-  - kubernetes >= 24.2.0
 attributes:
   check_mode:
     description: Reads only.
     support: full
-  diff_mode:
-    description: There is nothing to compare.
-    support: none
 """
 
 EXAMPLES = r"""

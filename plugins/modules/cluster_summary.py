@@ -14,20 +14,15 @@ description:
     the path of the kubeconfig file, and commands to try next.
 author:
   - ironrack.cluster contributors (@ironrack)
+extends_documentation_fragment:
+  - ironrack.cluster.report
+  - ironrack.cluster.report.etcd
+  - ironrack.cluster.attributes.no_diff
 options:
-  cluster:
-    description: The result of M(ironrack.cluster.cluster_model).
-    type: dict
-    required: true
   health:
     description: The result of M(ironrack.cluster.cluster_health_info).
     type: dict
     default: {}
-  etcd:
-    description: Results of M(ironrack.cluster.etcd_cluster_info), one for each host that was asked; they tell who leads.
-    type: list
-    elements: dict
-    default: []
   addresses:
     description: Results of C(ip -json address show to VIP), one for each load balancer, as a loop registers them; they tell who holds the address.
     type: list
@@ -46,11 +41,6 @@ attributes:
   check_mode:
     description: It only prints.
     support: full
-  diff_mode:
-    description: There is nothing to compare.
-    support: none
-notes:
-  - This is an action plugin; it runs on the controller.
 """
 
 EXAMPLES = r"""

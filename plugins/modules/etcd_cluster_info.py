@@ -9,6 +9,8 @@ module: etcd_cluster_info
 short_description: Ask an etcd cluster for its members, their health, its leader and its alarms
 version_added: "0.1.0"
 author: "ironrack.cluster contributors (@ironrack)"
+extends_documentation_fragment:
+  - ironrack.cluster.etcd_client
 description:
   - Health is a linearizable read through each member, never a mere connection.
   - A cluster that does not answer is no failure, but RV(reachable=false), unless O(wait_healthy) says otherwise.
@@ -26,22 +28,6 @@ options:
     type: list
     elements: str
     required: true
-  ca_file:
-    description: The authority of the members' certificates.
-    type: path
-    default: /etc/etcd/pki/ca.crt
-  cert_file:
-    description: The client certificate to ask with.
-    type: path
-    default: /etc/etcd/pki/health-client.crt
-  key_file:
-    description: Its key.
-    type: path
-    default: /etc/etcd/pki/health-client.key
-  etcdctl:
-    description: Path of etcdctl.
-    type: path
-    default: /usr/local/bin/etcdctl
   keys:
     description: Beginnings of keys whose presence is asked.
     type: list

@@ -9,6 +9,8 @@ module: etcd_member
 short_description: Have this host be a running, current, voting member of an etcd cluster
 version_added: "0.1.0"
 author: "ironrack.cluster contributors (@ironrack)"
+extends_documentation_fragment:
+  - ironrack.cluster.etcd_client
 description:
   - Founds a cluster, starts a member, takes a new one in as a learner and promotes it when it is in sync, and restarts one whose files
     on disk are not those that it runs with.
@@ -97,22 +99,6 @@ options:
     type: list
     elements: path
     default: []
-  ca_file:
-    description: The authority of the members' certificates.
-    type: path
-    default: /etc/etcd/pki/ca.crt
-  cert_file:
-    description: The client certificate to ask with.
-    type: path
-    default: /etc/etcd/pki/health-client.crt
-  key_file:
-    description: Its key.
-    type: path
-    default: /etc/etcd/pki/health-client.key
-  etcdctl:
-    description: Path of etcdctl.
-    type: path
-    default: /usr/local/bin/etcdctl
   wait:
     description: Seconds that a member may take to be healthy or in sync.
     type: int

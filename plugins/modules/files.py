@@ -15,6 +15,8 @@ description:
   - Templates and sources are searched as M(ansible.builtin.template) and M(ansible.builtin.copy) do, in the role's C(templates) and C(files).
 author:
   - ironrack.cluster contributors (@ironrack)
+extends_documentation_fragment:
+  - ironrack.cluster.attributes.predicts
 options:
   files:
     description:
@@ -84,9 +86,6 @@ options:
     description: What the action plugin sends in place of O(files). Not for playbooks.
     type: str
 attributes:
-  check_mode:
-    description: Predicts what would change without changing it.
-    support: full
   diff_mode:
     description: Shows the content before and after, except of secret files.
     support: full

@@ -15,24 +15,16 @@ description:
   - It holds no secret. Both files are replaced as a whole.
 author:
   - ironrack.cluster contributors (@ironrack)
+extends_documentation_fragment:
+  - ironrack.cluster.report
+  - ironrack.cluster.report.etcd
+  - ironrack.cluster.report.files
+  - ironrack.cluster.attributes.no_diff
 options:
-  cluster:
-    description: The result of M(ironrack.cluster.cluster_model).
-    type: dict
-    required: true
   results:
     description: Results of M(ironrack.cluster.cluster_health_info) and M(ironrack.cluster.network_check). One that was skipped is left out.
     type: list
     elements: dict
-    required: true
-  etcd:
-    description: Results of M(ironrack.cluster.etcd_cluster_info), one for each host that was asked; they tell who leads.
-    type: list
-    elements: dict
-    default: []
-  path:
-    description: Where the report is written on the controller, without the endings C(.html) and C(.json).
-    type: path
     required: true
   fail:
     description: Whether the task fails when a condition is not green, after the report was written. No condition at all is not green.
@@ -42,11 +34,8 @@ attributes:
   check_mode:
     description: In check mode nothing is written.
     support: full
-  diff_mode:
-    description: There is nothing to compare.
-    support: none
 notes:
-  - This is an action plugin; it runs on the controller. A report is a reading and not a state, so it never reports a change.
+  - A report is a reading and not a state, so it never reports a change.
 """
 
 EXAMPLES = r"""

@@ -15,6 +15,8 @@ description:
   - Works where a kernel has everything built in and no C(/proc/modules).
 author:
   - ironrack.cluster contributors (@ironrack)
+extends_documentation_fragment:
+  - ironrack.cluster.attributes.predicts
 options:
   modules:
     description: Kernel modules to be loaded.
@@ -57,8 +59,7 @@ options:
         type: str
 attributes:
   check_mode:
-    description: Predicts what would change without changing it. A key that only a module not yet loaded brings would be changed.
-    support: full
+    details: A key that only a module not yet loaded brings would be changed.
   diff_mode:
     description: Shows the settings before and after.
     support: full

@@ -15,6 +15,8 @@ description:
   - The pause image is pinned where it is present, so that the kubelet does not remove it.
 author:
   - ironrack.cluster contributors (@ironrack)
+extends_documentation_fragment:
+  - ironrack.cluster.attributes.predicts
 options:
   images:
     description: Full references, as in C(registry.k8s.io/pause:3.10.2).
@@ -40,8 +42,7 @@ options:
     default: 600
 attributes:
   check_mode:
-    description: Predicts what would change without changing it. On a host without ctr every image would be pulled.
-    support: full
+    details: On a host without ctr every image would be pulled.
   diff_mode:
     description: Lists the images that are pulled.
     support: full

@@ -15,11 +15,10 @@ description:
   - This is an action plugin; it runs where the API can be reached.
 author:
   - ironrack.cluster contributors (@ironrack)
+extends_documentation_fragment:
+  - ironrack.cluster.kube_auth
+  - ironrack.cluster.attributes.predicts
 options:
-  kubeconfig:
-    description: Path of the kubeconfig file.
-    type: path
-    required: true
   manifests:
     description: The objects, in the order in which they are applied. An empty list is refused.
     type: list
@@ -33,12 +32,7 @@ options:
     description: The name under which the fields are owned.
     type: str
     default: ironrack.cluster
-requirements:
-  - kubernetes >= 24.2.0
 attributes:
-  check_mode:
-    description: Predicts what would change without changing it.
-    support: full
   diff_mode:
     description: Shows each object before and after.
     support: full

@@ -18,6 +18,8 @@ description:
   - A configuration that differs from the one that a finished node was built with is not rolled out; the module warns of it.
 author:
   - ironrack.cluster contributors (@ironrack)
+extends_documentation_fragment:
+  - ironrack.cluster.attributes.predicts
 options:
   state:
     description:
@@ -83,9 +85,6 @@ options:
     type: int
     default: 1500
 attributes:
-  check_mode:
-    description: Predicts what would change without changing it.
-    support: full
   diff_mode:
     description: Shows the node's state before and after.
     support: full

@@ -19,7 +19,12 @@ author:
   - ironrack.cluster contributors (@ironrack)
 extends_documentation_fragment:
   - ironrack.cluster.kube_auth
+  - ironrack.cluster.attributes.predicts
 options:
+  request_timeout:
+    description: Seconds for one request to the API.
+    type: int
+    default: 20
   nodes:
     description: Names of the nodes that the cluster should have.
     type: list
@@ -36,8 +41,7 @@ options:
     default: 3600
 attributes:
   check_mode:
-    description: Predicts what would change without changing it. Where there is no API yet, a token is predicted.
-    support: full
+    details: Where there is no API yet, a token is predicted.
 """
 
 EXAMPLES = r"""

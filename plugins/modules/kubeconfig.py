@@ -14,6 +14,8 @@ description:
   - The file is replaced as a whole. Folders above it are made where they are missing.
 author:
   - ironrack.cluster contributors (@ironrack)
+extends_documentation_fragment:
+  - ironrack.cluster.attributes.predicts
 options:
   path:
     description: Where the file is wanted.
@@ -44,9 +46,6 @@ options:
     type: str
     required: true
 attributes:
-  check_mode:
-    description: Predicts what would change without changing it.
-    support: full
   diff_mode:
     description: Shows the file before and after, without the key.
     support: full

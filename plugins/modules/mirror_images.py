@@ -14,6 +14,8 @@ description:
   - An image is found under its name without the registry's host, so that one registry stands for all that the names come from.
 author:
   - ironrack.cluster contributors (@ironrack)
+extends_documentation_fragment:
+  - ironrack.cluster.attributes.predicts
 options:
   root:
     description: The bundle's folder on this host, with its C(manifest.json).
@@ -43,8 +45,7 @@ options:
     default: 60
 attributes:
   check_mode:
-    description: Predicts what would change without changing it. A registry that does not answer yet lacks every image.
-    support: full
+    details: A registry that does not answer yet lacks every image.
   diff_mode:
     description: Shows digests before and after.
     support: full

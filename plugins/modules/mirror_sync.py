@@ -16,6 +16,8 @@ description:
   - Files that an earlier bundle brought and that this one does not name are removed; files of anybody else stay.
 author:
   - ironrack.cluster contributors (@ironrack)
+extends_documentation_fragment:
+  - ironrack.cluster.attributes.predicts
 options:
   bundle:
     description: The bundle's folder on the controller, with its C(manifest.json).
@@ -47,8 +49,7 @@ options:
     default: []
 attributes:
   check_mode:
-    description: Predicts what would change without changing it. The files that would be sent are verified on the controller.
-    support: full
+    details: The files that would be sent are verified on the controller.
   diff_mode:
     description: Lists what is sent and what is removed.
     support: full

@@ -18,11 +18,11 @@ description:
   - A condition passes, fails, or is inconclusive because nothing could be tried. Inconclusive is not a pass.
 author:
   - ironrack.cluster contributors (@ironrack)
+extends_documentation_fragment:
+  - ironrack.cluster.kube_auth
+  - ironrack.cluster.health
+  - ironrack.cluster.attributes.no_diff
 options:
-  kubeconfig:
-    description: Path of an administrator's kubeconfig on the host where this runs.
-    type: path
-    required: true
   expected:
     description: The result of M(ironrack.cluster.cluster_model); its nodes and its DNS domain are used.
     type: dict
@@ -44,23 +44,10 @@ options:
     description: Seconds for each step, the pull of the image included.
     type: int
     default: 120
-  enforce:
-    description:
-      - When a result that is not green fails the task.
-      - V(not_in_check_mode) is for a plan of a cluster that is not built yet.
-      - V(never) is for those who report first and fail later.
-    type: str
-    choices: [always, not_in_check_mode, never]
-    default: always
-requirements:
-  - kubernetes >= 24.2.0
 attributes:
   check_mode:
     description: In check mode nothing is tried, and every condition is skipped.
     support: full
-  diff_mode:
-    description: There is nothing to compare.
-    support: none
 """
 
 EXAMPLES = r"""

@@ -15,6 +15,8 @@ description:
   - Never upgrades and never removes.
 author:
   - ironrack.cluster contributors (@ironrack)
+extends_documentation_fragment:
+  - ironrack.cluster.attributes.predicts
 options:
   names:
     description: Names of packages, no virtual ones.
@@ -27,9 +29,6 @@ options:
       - Without it, or where it does not exist, all lists are updated.
     type: path
 attributes:
-  check_mode:
-    description: Predicts what would change without changing it.
-    support: full
   diff_mode:
     description: Shows the packages before and after.
     support: full

@@ -18,11 +18,11 @@ description:
   - Holds no secret. Of files it names the paths only.
 author:
   - ironrack.cluster contributors (@ironrack)
+extends_documentation_fragment:
+  - ironrack.cluster.report
+  - ironrack.cluster.report.files
+  - ironrack.cluster.attributes.no_diff
 options:
-  cluster:
-    description: The result of M(ironrack.cluster.cluster_model).
-    type: dict
-    required: true
   certificates:
     description: RV(ironrack.cluster.pki_bundle#module:changes). The result that the callback sees of that module is hidden, as it holds keys.
     type: list
@@ -33,19 +33,12 @@ options:
     type: list
     elements: str
     default: []
-  path:
-    description: Where the plan is written on the controller, without the endings C(.html) and C(.json).
-    type: path
-    required: true
 attributes:
   check_mode:
     description: It does the same in check mode, since a plan is made in check mode. The two files are all that it ever writes.
     support: full
-  diff_mode:
-    description: There is nothing to compare.
-    support: none
 notes:
-  - This is an action plugin; it runs on the controller. A plan is a reading and not a state, so it never reports a change.
+  - A plan is a reading and not a state, so it never reports a change.
 """
 
 EXAMPLES = r"""

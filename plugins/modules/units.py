@@ -17,6 +17,8 @@ description:
   - A unit's own definition (its unit file and drop-ins) is always watched.
 author:
   - ironrack.cluster contributors (@ironrack)
+extends_documentation_fragment:
+  - ironrack.cluster.attributes.predicts
 options:
   units:
     description: The units, in the order in which they are worked through.
@@ -71,8 +73,7 @@ options:
     default: 120
 attributes:
   check_mode:
-    description: Predicts what would change without changing it. A unit that does not exist yet would be started.
-    support: full
+    details: A unit that does not exist yet would be started.
   diff_mode:
     description: Shows the state of each unit before and after, with the reasons.
     support: full

@@ -4,7 +4,7 @@
 """Writes the parts of the documentation that are made from code, and checks what is not.
 
     tests/gates/docs.py          writes each role's table of variables, and docs/variables.md
-    tests/gates/docs.py --check  changes nothing; fails where a page is stale or a link leads nowhere
+    tests/gates/docs.py --check  changes nothing; fails where a page is stale, or names or links to what is not there
 """
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ ROOT = Path(__file__).resolve().parents[2]
 MARK = "<!-- table generated from meta/argument_specs.yml -->"
 VARIABLES_MARK = "<!-- table generated from plugins/plugin_utils/_model/variables.py -->"
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
+NAME = re.compile(r"(?<![\w/.-])[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?![\w/.*-])")
+#: The guide to the names of another project: the first cell of a row holds theirs.
+FOREIGN = "from-kubespray.md"
 
 
 def cell(value):
@@ -87,11 +91,50 @@ def pages():
 def dead_links():
     """:returns: a sentence for each relative link of a page that leads nowhere."""
     problems = []
-    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "roles").glob("*/README.md"), *(ROOT / "lab").glob("*.md")]:
+    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "roles").glob("*/README.md"), *(ROOT / "lab").glob("*.md")]:
         for target in LINK.findall(page.read_text()):
             if not re.match(r"[a-z]+:", target) and not (page.parent / target).exists():
                 problems.append("%s links to %s, which is not there" % (page.relative_to(ROOT), target))
     return problems
+
+
+def known_names():
+    """:returns: every variable that a person can set: the model's, the roles', and those that playbooks read themselves."""
+    variables = runpy.run_path(str(ROOT / "plugins" / "plugin_utils" / "_model" / "variables.py"))["VARIABLES"]
+    names = {variable.name for variable in variables}
+    for specs in (ROOT / "roles").glob("*/meta/argument_specs.yml"):
+        for spec in yaml.safe_load(specs.read_text())["argument_specs"].values():
+            names.update(spec.get("options") or {})
+    for playbook in (ROOT / "playbooks").glob("*.yml"):
+        names.update(re.findall(r"\b([a-z]+(?:_[a-z]+)+) \| default\(", playbook.read_text()))
+    return names
+
+
+def named_otherwise():
+    """:returns: names that pages may use beside variables: plugins, roles, scenarios of the tests, conditions of health."""
+    names = {path.stem for path in (ROOT / "plugins").glob("*/*.py")}
+    names |= {path.name for folder in ("roles", "molecule") for path in (ROOT / folder).iterdir() if path.is_dir()}
+    for module in (ROOT / "plugins" / "module_utils" / "_health").glob("*.py"):
+        names.update(re.findall(r"(?m)^def (\w+)\(seen, expected\)", module.read_text()))
+        names.update(part + "_ready" for part in re.findall(r"daemon_set_condition\(\"(\w+)\"\)", module.read_text()))
+    return names
+
+
+def unknown_names():
+    """:returns: a sentence for each variable, plugin or playbook that a page names and that is not there."""
+    variables, others, problems = known_names(), named_otherwise(), set()
+    playbooks = {path.stem for path in (ROOT / "playbooks").glob("[a-z]*.yml")}
+    # The first word of a name says whose it is: cluster_, a role's, a playbook's.
+    ours = tuple(name + "_" for name in {"cluster"} | playbooks | {role.name for role in (ROOT / "roles").iterdir() if role.is_dir()})
+    for page in (ROOT / "docs").rglob("*.md"):
+        text = page.read_text()
+        if page.name == FOREIGN:
+            text = re.sub(r"(?m)^\|[^|]*\|", "", text)
+        for code in CODE.findall(text):
+            absent = [name for name in re.findall(r"ironrack\.cluster\.([a-z_]+)", code) if name not in playbooks | others]
+            absent += [name for name in NAME.findall(code) if name.startswith(ours) and name not in variables | others]
+            problems.update("%s names %s, which is not there" % (page.relative_to(ROOT), name) for name in absent)
+    return sorted(problems)
 
 
 def main(check):
@@ -105,7 +148,7 @@ def main(check):
         else:
             path.write_text(wanted)
             print("wrote %s" % path.relative_to(ROOT))
-    problems += dead_links()
+    problems += dead_links() + unknown_names()
     for problem in problems:
         print(problem)
     return 1 if problems else 0
