@@ -65,7 +65,7 @@ def answer(module, arguments):
     :raises Unanswered: for a module that is not known here.
     """
     if module == "pki_bundle":
-        return {"changed": False, "files": _bundle_files(arguments), "changes": [], "expires": {}}
+        return {"changed": False, "files": bundle_files(arguments), "changes": [], "expires": {}}
     if module == "etcd_cluster_info":
         return {"changed": False, "reachable": True, "quorum": True, "members": [], "leader": "", "cluster_id": "1", "raft_term": 1, "alarms": [],
                 "errors": {}, "keys": {key: True for key in arguments.get("keys") or []}}
@@ -74,22 +74,17 @@ def answer(module, arguments):
     return dict(_UNCHANGED[module], changed=False)
 
 
-def _bundle_files(arguments):
-    """Every file that the certificates of these arguments are: their length is that of real ones, since they travel through the controller."""
+def bundle_files(arguments):
+    """:returns: name -> content of every file that pki_bundle would give for these arguments.
+
+    No two are the same, so that a file on its way can be told from another; their length is that of real ones.
+    """
     files = {}
     for one in arguments.get("authorities") or []:
-        name = _name(one)
-        files.update({name + ".crt": _pem("CERTIFICATE", 700), name + ".key": _pem("PRIVATE KEY", 230), name + "-chain.crt": _pem("CERTIFICATE", 700)})
+        name = one["name"]
+        files.update({name + ".crt": 700, name + ".key": 230, name + "-chain.crt": 700})
     for one in arguments.get("certificates") or []:
-        files.update({_name(one) + ".crt": _pem("CERTIFICATE", 900), _name(one) + ".key": _pem("PRIVATE KEY", 230)})
+        files.update({one["name"] + ".crt": 900, one["name"] + ".key": 230})
     for one in arguments.get("keypairs") or []:
-        files.update({_name(one) + ".pub": _pem("PUBLIC KEY", 450), _name(one) + ".key": _pem("PRIVATE KEY", 1700)})
-    return files
-
-
-def _name(one):
-    return one["name"] if isinstance(one, dict) else one
-
-
-def _pem(kind, size):
-    return "-----BEGIN %s-----\n%s\n-----END %s-----\n" % (kind, "A" * size, kind)
+        files.update({one["name"] + ".pub": 450, one["name"] + ".key": 1700})
+    return {name: "-----BEGIN STUB-----\n%s\n-----END STUB-----\n" % name.ljust(size, "=") for name, size in files.items()}

@@ -46,7 +46,7 @@ def measure_all(folder, sizes=SIZES, forks=FORKS, say=print):
     :param folder: takes logs, and the times of each task.
     :returns: list of the figures of each size.
     """
-    with open(os.path.join(measure.ROOT, "playbooks", "vars", "releases", "%s.yml" % _newest()), encoding="utf-8") as stream:
+    with open(os.path.join(measure.ROOT, "playbooks", "vars", "releases", "%s.yml" % newest_release()), encoding="utf-8") as stream:
         release = yaml.safe_load(stream)
     with tempfile.TemporaryDirectory(prefix="ironrack-bench-") as scratch:
         return [_measure_one(scratch, folder, inventories.write_bundle(scratch, release), size, forks, say) for size in sizes]
@@ -73,6 +73,7 @@ def _measure_one(scratch, folder, bundle, size, forks, say):
     return found
 
 
-def _newest():
+def newest_release():
+    """:returns: the Kubernetes version of the newest release file."""
     names = [name[:-4] for name in os.listdir(os.path.join(measure.ROOT, "playbooks", "vars", "releases"))]
     return max(names, key=lambda name: [int(part) for part in name.split(".")])

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.connection import ConnectionBase
@@ -16,6 +17,7 @@ name: stub
 short_description: Answer modules without a host
 description:
   - Opens nothing and starts nothing. It reads which module the controller sends, and gives the answer of tests/bench/answers.py.
+  - With the variable STUB_RECORD in the environment, what was asked is added to a file of that folder, one for each address, as JSON lines.
 extends_documentation_fragment:
   - connection_pipelining
 options: {}
@@ -39,10 +41,23 @@ class Connection(ConnectionBase):
             raise AnsibleConnectionFailure("the stub answers piped modules only, not the command %s" % cmd)
         try:
             module, arguments = asked(in_data)
-            found = answer(module, json.loads(arguments)["ANSIBLE_MODULE_ARGS"])
+            arguments = json.loads(arguments)["ANSIBLE_MODULE_ARGS"]
+            found = answer(module, arguments)
+            self._record(module, arguments)
         except Unanswered as error:
             return 1, b"", str(error).encode()
         return 0, json.dumps(found).encode(), b""
+
+    def _record(self, module, arguments):
+        folder = os.environ.get("STUB_RECORD")
+        if folder:
+            line = json.dumps({"module": module, "arguments": arguments}) + "\n"
+            # One write: workers of one host may add to the file at the same time.
+            handle = os.open(os.path.join(folder, self._play_context.remote_addr), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                os.write(handle, line.encode())
+            finally:
+                os.close(handle)
 
     def put_file(self, in_path, out_path):
         """No file goes anywhere: nothing that changes a host is asked of the stub."""
