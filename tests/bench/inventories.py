@@ -16,6 +16,8 @@ FIXED = 6
 #: The hosts' network, with room for the largest inventory, and the virtual address in it.
 NETWORK = ipaddress.ip_network("10.20.0.0/16")
 ZONES = ("a", "b", "c")
+#: The default has room for 256 nodes.
+PODS = "10.240.0.0/12"
 
 
 def inventory(count, variables=None):
@@ -35,7 +37,8 @@ def inventory(count, variables=None):
     names = ("ops1",) + balancers + planes + workers
     own = {name: {"ansible_host": str(NETWORK[256 + number]), "zone": ZONES[number % len(ZONES)]} for number, name in enumerate(names)}
     return {"all": {
-        "vars": dict({"cluster_name": "bench", "cluster_vip": str(NETWORK[10]), "cluster_vip_prefix": NETWORK.prefixlen}, **(variables or {})),
+        "vars": dict({"cluster_name": "bench", "cluster_vip": str(NETWORK[10]), "cluster_vip_prefix": NETWORK.prefixlen, "cluster_pod_cidr": PODS},
+                     **(variables or {})),
         "children": {
             "mirror": hosts("ops1"), "load_balancers": hosts(*balancers), "etcd": {"hosts": dict.fromkeys(planes)},
             "control_plane": hosts(*planes), "workers": hosts(*workers)}}}
