@@ -11,8 +11,8 @@ import sys
 import tempfile
 
 import yaml
+from ansible_collections.ironrack.cluster.lab.settings import BRIDGE, Paths
 from kubernetes import client, config
-from lab.settings import BRIDGE, Paths
 
 from . import floor, measure, recording, traffic
 
