@@ -79,10 +79,12 @@ lab-down: ## Remove everything that the lab made
 lab-status: ## Say what stands
 	$(PYTHON) -m lab --inventory $(INVENTORY) status
 
-.PHONY: validate reset faults
+.PHONY: validate reset faults bench
 validate: ## Check the cluster from outside
 	$(PLAYBOOK) playbooks/validate.yml
 reset: ## Take the lab's cluster apart again
 	$(PLAYBOOK) playbooks/reset.yml -e reset_confirm=lab
 faults: ## Kill and cut hosts under a counting client
 	$(PYTHON) -m tests.faults.run --inventory $(INVENTORY)
+bench: lab-check environment prepare bundle ## Measure against the floor, on new lab hosts; PARTS='noop controller' for some
+	PATH=$(VENV)/bin:$$PATH $(PYTHON) -m tests.bench --inventory $(INVENTORY) $(PARTS)

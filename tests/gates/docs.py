@@ -18,6 +18,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 MARK = "<!-- table generated from meta/argument_specs.yml -->"
+# Not an argument of any role: Ansible would put the whole model together anew for each role of each host.
+MODEL = "Besides these it reads `cluster`, the registered result of `ironrack.cluster.cluster_model`."
 VARIABLES_MARK = "<!-- table generated from plugins/plugin_utils/_model/variables.py -->"
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
@@ -59,7 +61,7 @@ def role_page(role):
     page = role / "README.md"
     prose = page.read_text().split(MARK)[0].rstrip() if page.exists() else "# %s" % role.name
     specs = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text())["argument_specs"]
-    parts = [prose, "", MARK, ""]
+    parts = [prose, "", MARK, "", MODEL, ""]
     for entry, spec in specs.items():
         if len(specs) > 1:
             parts += ["## %s" % entry, "", cell(spec.get("short_description", "")) + ".", ""]

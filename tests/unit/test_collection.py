@@ -75,6 +75,13 @@ def test_every_role_is_complete(role):
     assert defaults == {name: option["default"] for name, option in documented.items() if "default" in option}
 
 
+def test_no_role_takes_the_model_as_an_argument():
+    # Ansible evaluates and copies every argument for each role of each host, and the model holds all hosts: the cost would be its square.
+    specs = [yaml.safe_load((role / "meta" / "argument_specs.yml").read_text())["argument_specs"] for role in ROLES]
+    assert len(specs) > 10
+    assert [entry for spec in specs for entry, part in spec.items() if "cluster" in part.get("options", {})] == []
+
+
 def test_plugins_and_roles_do_not_know_the_lab():
     found = ["%s: %s" % (path.relative_to(ROOT), line.strip()) for path, text in texts("plugins", "roles")
              for line in text.splitlines() if re.search(r"\blabs?\b|10\.77\.0\.", PROFILE.sub("", line))]
