@@ -149,6 +149,16 @@ def test_one_worker_has_one_metrics_server_and_no_budget_that_blocks_a_drain(man
     assert not [entry for entry in objects if entry["kind"] == "PodDisruptionBudget"]
 
 
+def test_a_namespace_is_closed_but_for_names(manifests):
+    objects = manifests("cluster_addons", model(cluster_default_deny_namespaces=["shop", "bank", "shop"]))
+    assert [entry["metadata"]["name"] for entry in objects if entry["kind"] == "Namespace"] == ["shop", "bank"]
+    policies = [entry for entry in objects if entry["kind"] == "NetworkPolicy" and entry["metadata"]["namespace"] == "bank"]
+    assert policies[0]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    assert policies[1]["spec"]["policyTypes"] == ["Egress"] and {port["port"] for port in policies[1]["spec"]["egress"][0]["ports"]} == {53}
+    assert len(policies) == 2
+    assert not [entry for entry in manifests("cluster_addons", model()) if entry["kind"] in ("NetworkPolicy", "Namespace")]
+
+
 def test_the_access_rules_are_for_the_users_of_the_pki(manifests):
     objects = manifests("cluster_addons", model(), cluster_addons_metrics_server=False)
     users = {certificate["common_name"] for certificate in model()["pki"]["certificates"]}

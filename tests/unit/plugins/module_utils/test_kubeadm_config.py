@@ -113,7 +113,8 @@ def test_tls_1_3_names_no_suites():
     assert made["KubeletConfiguration"]["tlsMinVersion"] == "VersionTLS13" and "tlsCipherSuites" not in made["KubeletConfiguration"]
 
 
-@pytest.mark.parametrize("own, ours", [({}, True), ({"v": "4"}, True), ({"anonymous-auth": "false"}, False), ({"oidc-issuer-url": "https://id.example.org"}, False)])
+@pytest.mark.parametrize("own, ours", [
+    ({}, True), ({"v": "4"}, True), ({"anonymous-auth": "false"}, False), ({"oidc-issuer-url": "https://id.example.org"}, False)])
 def test_the_site_may_say_itself_who_is_anonymous(own, ours):
     flags = arguments(by_kind(documents(model(cluster_apiserver_extra_args=own), "cp1"))["ClusterConfiguration"]["apiServer"])
     assert ("authentication-config" in flags) is ours and own.items() <= flags.items()
