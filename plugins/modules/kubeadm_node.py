@@ -15,6 +15,7 @@ description:
     record, or by the files it left; its traces are removed with C(kubeadm reset) and it starts again.
   - Certificates in C(/etc/kubernetes/pki) and the data of etcd are never touched.
   - A finished node is never reset. Where one lacks a file, or etcd holds no cluster, the module refuses and says what to do.
+  - What kubeadm writes is made readable by root alone, on a finished node too.
   - A configuration that differs from the one that a finished node was built with is not rolled out; the module warns of it.
 author:
   - ironrack.cluster contributors (@ironrack)
@@ -113,13 +114,19 @@ action:
   description: What was done, or would be done.
   returned: success
   type: str
-  choices: [none, finish, init, join, reset, reset_then_init, reset_then_join]
+  choices: [none, tighten, finish, init, join, reset, reset_then_init, reset_then_join]
   sample: join
 reason:
   description: Why.
   returned: success
   type: str
   sample: this host is not in the cluster yet
+tightened:
+  description: Files of kubeadm that others than root could read, and now cannot, or would not.
+  returned: when state is present
+  type: list
+  elements: str
+  sample: [/var/lib/kubelet/config.yaml]
 before:
   description: The state of the node that was found.
   returned: success
@@ -138,6 +145,7 @@ from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors im
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.waiting import wait_for
 from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm import plan as planning
 from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.host import NodeHost
+from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.modes import loose
 from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.record import Record, fingerprint
 
 # A Node of a silent kubelet is called not Ready after 50 s; kubeadm refuses to join beside a Ready one.
@@ -166,14 +174,24 @@ class Node:
         if chosen.action == planning.REFUSE:
             raise IronrackError("%s: %s." % (self.params["node_name"], chosen.reason))
         before = {"state": self._state(seen), "kubelet": "running" if seen.kubelet_active else "stopped"}
-        changed = chosen.action != planning.NONE
-        if chosen.action == planning.NONE:
+        acts = chosen.action != planning.NONE
+        if not acts:
             self._warn(chosen, record)
-        if changed and not self.module.check_mode:
+        elif not self.module.check_mode:
             self._act(chosen.action, record)
-        after = {"state": "done", "kubelet": "running"} if changed else before
-        return {"changed": changed, "action": chosen.action, "reason": chosen.reason, "before": before, "after": after,
-                "diff": {"before": before, "after": after}}
+        tightened = self._tighten()
+        after = {"state": "done", "kubelet": "running"} if acts else dict(before)
+        if tightened and not acts:
+            before["open_files"], after["open_files"] = tightened, []
+        return {"changed": acts or bool(tightened), "action": "tighten" if tightened and not acts else chosen.action, "reason": chosen.reason,
+                "tightened": tightened, "before": before, "after": after, "diff": {"before": before, "after": after}}
+
+    def _tighten(self):
+        """:returns: the files that were open to others than root; in check mode those that are there now."""
+        paths = loose(self.host.modes())
+        if not self.module.check_mode:
+            self.host.tighten(paths)
+        return paths
 
     def _leave(self, record):
         changed = bool(record) or bool(self.host.present())
