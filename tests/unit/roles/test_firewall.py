@@ -23,7 +23,8 @@ GROUPS = {"mirror": ["ops1"], "load_balancers": ["lb1", "lb2"], "etcd": ["e1"], 
 
 def model(groups=None, **variables):
     hosts = {name: {"ansible_host": address} for name, address in HOSTS.items()}
-    derived = derive(hosts, dict(GROUPS, **(groups or {})), dict({"cluster_vip": "10.77.0.10", "cluster_host_firewall": True}, **variables), {"1.36.4": RELEASE})
+    values = dict({"cluster_vip": "10.77.0.10", "cluster_host_firewall": True}, **variables)
+    derived = derive(hosts, dict(GROUPS, **(groups or {})), values, {"1.36.4": RELEASE})
     assert not derived.problems, derived.problems
     return derived.model
 
