@@ -85,7 +85,7 @@ def run(folder, host, targets):
     subprocess.run([*ssh, "mkdir", "-p", PLACE, "&&", "tar", "-xz", "-C", PLACE], input=packed, check=True, capture_output=True, timeout=60)
     try:
         done = subprocess.run([*ssh, "sudo", PLACE + "/kube-bench", "run", "--targets", ",".join(targets), "--benchmark", BENCHMARK,
-                               "--config-dir", PLACE + "/cfg", "--config", PLACE + "/cfg/config.yaml", "--json"],
+                               "--config-dir", PLACE + "/cfg", "--json"],
                               capture_output=True, text=True, timeout=RUN_LIMIT, check=False, stdin=subprocess.DEVNULL)
     finally:
         on(host, "sudo", "rm", "-rf", PLACE)

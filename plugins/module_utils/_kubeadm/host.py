@@ -140,11 +140,15 @@ class NodeHost:
         path = os.path.join(self._run_dir, "kubeadm-run.yaml")
         self._drop(path)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        # What it writes is root's alone from the start. To tighten it afterwards would be a change of files younger than the kubelet that
+        # kubeadm has just started with them, and such a kubelet is restarted.
+        before = os.umask(0o077)
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as stream:
                 stream.write(config_text(verb, documents, **discovery))
             self._check(verb, self._cli.run(kubeadm_argv(verb, path, timeout), ok=range(0, 256)), node, timeout)
         finally:
+            os.umask(before)
             self._drop(path)
 
     @staticmethod

@@ -352,6 +352,21 @@ def default_deny_enforced(plan, releases):
                "namespaces of workloads", "take %s out" % some(ours))
 
 
+@check("cluster_host_firewall", "cluster_host_firewall_networks", "cluster_address_family")
+def firewall_lets_hosts_in(plan, releases):
+    networks = [ipaddress.ip_network(entry) for entry in plan.values["cluster_host_firewall_networks"]]
+    if not plan.values["cluster_host_firewall"] or not networks:
+        return
+    outside = [host.name for host in plan.hosts.values()
+               if host.address and not any(ipaddress.ip_address(host.address) in network for network in networks)]
+    if outside:
+        yield ("cluster_host_firewall_networks", "the addresses of %s are in none of them, and the other hosts would not hear them" % some(outside),
+               "networks that hold every host's address", "add theirs, or leave the variable out")
+    wanted = 6 if plan.values["cluster_address_family"] == "ipv6" else 4
+    if any(network.version != wanted for network in networks):
+        yield ("cluster_host_firewall_networks", "one of them is not of the family that the cluster has", "IPv%d networks" % wanted, "take it out")
+
+
 @check("cluster_pki_kubernetes_ca", "cluster_pki_etcd_ca")
 def own_authorities_complete(plan, releases):
     for name in ("cluster_pki_kubernetes_ca", "cluster_pki_etcd_ca"):

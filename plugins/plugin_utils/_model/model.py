@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from . import pki
 from .addresses import host_port, is_address, nth, split_host_port, url
 from .checks import run_checks
+from .firewall import firewall
 from .problems import Problem
 from .promises import policy_engine, promises
 from .settle import settle
@@ -97,6 +98,7 @@ def _build(plan, releases, limit, inventory_dir):
         "kubelet_servers": _kubelet_servers(plan, endpoint),
         "etcd": etcd,
         "network": _network(plan),
+        "firewall": firewall(plan, endpoint),
         "mirror": mirror,
         "registry": registry,
         "proxy": _proxy(plan, endpoint, mirror, registry),

@@ -130,6 +130,21 @@ def test_a_limit_is_told_and_changes_nothing_else():
     assert full == limited
 
 
+def test_security_has_a_word_of_its_own_and_takes_the_sites():
+    silent = model_of(*lab())["security"]
+    assert (silent["tls_min_version"], silent["pod_security"], silent["pod_security_warn"]) == ("VersionTLS12", "baseline", "restricted")
+    assert silent["pod_security_exempt_namespaces"] == ["kube-system", "kube-flannel"] and silent["default_deny_namespaces"] == []
+    assert all("_GCM_" in suite for suite in silent["tls_cipher_suites"]) and silent["audit_rules"] == []
+    told = model_of(*lab(cluster_default_deny_namespaces="shop,bank", cluster_pod_security_exempt_namespaces=["storage"]))["security"]
+    assert told["default_deny_namespaces"] == ["shop", "bank"] and told["pod_security_exempt_namespaces"][-1] == "storage"
+
+
+def test_the_mode_of_what_only_root_has_to_read():
+    files = {entry["path"]: entry["mode"] for host in model_of(*lab())["hosts"].values() for entry in host["pki_files"]}
+    assert {mode for path, mode in files.items() if path.startswith("/etc/kubernetes/pki/")} == {"0600"}
+    assert files["/etc/etcd/pki/ca.crt"] == "0644" and files["/etc/etcd/pki/member.key"] == "0600"
+
+
 def test_secrets_and_logins_stay_out():
     model = model_of(*lab(cluster_registry={"url": "registry.example.com/", "username": "me", "ca_file": "/ca.crt"}))
     assert model["registry"] == {"url": "https://registry.example.com", "ca_file": "/ca.crt", "username": "me"}
