@@ -87,8 +87,11 @@ KINDS_OUT = {
     "Endpoints": "made of Services and Pods", "EndpointSlice": "made of Services and Pods", "IPAddress": "the addresses that the API server gave to Services",
 }
 METADATA = ("name", "namespace", "labels", "annotations", "finalizers")
-# Annotations whose value is of one life of a node.
-ANNOTATIONS_OUT = {"flannel.alpha.coreos.com/backend-data": "the hardware address of the node's tunnel, a random one"}
+ANNOTATIONS_OUT = {
+    "flannel.alpha.coreos.com/backend-data": "the hardware address of the node's tunnel, a random one",
+    "deployment.kubernetes.io/revision": "how often it was rolled, not what it is: kubeadm that begins anew writes its own version of it once more",
+    "deprecated.daemonset.template.generation": "the same",
+}
 
 
 def rule_of(path):

@@ -143,8 +143,11 @@ OWN_AUTHORITY = json.dumps({"cluster_pki_kubernetes_ca": {"cert": "/etc/site/ca.
 
 
 def as_root(host, command):
-    """Run a shell command of root on a host. :returns: what it printed."""
-    return on(host, "sudo", "sh", "-c", shlex.quote(command))
+    """Run a shell command of root on a host. :returns: what it printed. :raises NotProved: with what it said, where it failed."""
+    try:
+        return on(host, "sudo", "sh", "-c", shlex.quote(command))
+    except subprocess.CalledProcessError as error:
+        raise NotProved("%s: %s: %s" % (host, command, error.stderr)) from error
 
 
 @contextmanager

@@ -11,6 +11,8 @@ from __future__ import annotations
 import json
 from collections import namedtuple
 
+from .common import NotProved
+
 #: at: seconds since the run's first event. lasted: seconds to the next task's start, or to the end.
 Step = namedtuple("Step", "name number action at lasted")
 #: kind: "boundary", or what is under way there. delay: seconds after the task's start; 0 at a boundary.
@@ -31,7 +33,7 @@ WORK = 0.5
 BEGINNING = 3.0
 
 
-class NoPoints(ValueError):
+class NoPoints(NotProved):
     """The records do not show what is to be killed: nothing would be proved."""
 
 

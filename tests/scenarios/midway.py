@@ -95,10 +95,17 @@ def told(what, failed, host, reasons, about):
     say("    %s: %s: %s" % (clear[0][0], clear[0][1], " ".join(clear[0][2].split())[:300]))
 
 
-def first_point(known, kind, part):
-    """:returns: the point inside of the longest task of a kind."""
+def point_of(known, kind, word, part):
+    """:returns: the point inside of the first task of a kind whose name has a word.
+
+    :param part: of the task's recorded time.
+    :raises NotProved: where there is no such task.
+    """
     fresh, again = kill_points.steps(known["fresh"]), kill_points.steps(known["again"])
-    return kill_points.inside(fresh, again, {kind: (1, (part,))})[0]
+    found = [step for seen, step in kill_points.working(fresh, again) if seen == kind and word in step.name.lower()]
+    if not found:
+        raise NotProved("no recorded task of the kind %s has %r in its name" % (kind, word))
+    return kill_points.Point(found[0].name, found[0].number, kind, part * found[0].lasted)
 
 
 def midway(inventory):
@@ -122,7 +129,7 @@ def midway(inventory):
 def power_off(inventory, known, worker):
     """The worker loses its power while packages are installed. The others go on, and the health says who is missing."""
     try:
-        failed = struck(inventory, first_point(known, PACKAGES, 0.5), lambda: lab(inventory, "kill", worker), "power-off",
+        failed = struck(inventory, point_of(known, PACKAGES, "host's parts", 0.5), lambda: lab(inventory, "kill", worker), "power-off",
                         "-e", "site_health_wait=%d" % HEALTH_WAIT)
     finally:
         lab(inventory, "start", worker)
@@ -134,7 +141,7 @@ def full_disk(inventory, known, worker):
     def fill():
         on(worker, "sudo", "mount", "-t", "tmpfs", "-o", "size=%s" % SMALL_DISK, "lab-full", "/opt")
     try:
-        failed = struck(inventory, _start_of(known, PACKAGES, "host's parts"), fill, "full-disk", "-e", "site_health_wait=%d" % HEALTH_WAIT)
+        failed = struck(inventory, point_of(known, PACKAGES, "host's parts", 0.0), fill, "full-disk", "-e", "site_health_wait=%d" % HEALTH_WAIT)
     finally:
         on(worker, "sudo", "sh", "-c", shlex.quote("! mountpoint -q /opt || umount /opt"))
     told("full disk", failed, worker, ["No space left on device"], [worker])
@@ -143,17 +150,8 @@ def full_disk(inventory, known, worker):
 def mirror_gone(inventory, known, worker, mirror, address):
     """The mirror loses its power before the worker has its components."""
     try:
-        failed = struck(inventory, _start_of(known, SWITCH, "containerd"), lambda: lab(inventory, "kill", mirror), "mirror-gone",
+        failed = struck(inventory, point_of(known, SWITCH, "containerd", 0.0), lambda: lab(inventory, "kill", mirror), "mirror-gone",
                         "-e", "site_health_wait=%d" % HEALTH_WAIT)
     finally:
         lab(inventory, "start", mirror)
     told("mirror gone", failed, worker, [address], [worker, mirror, address])
-
-
-def _start_of(known, kind, word):
-    """:returns: the start of the first task of a kind whose name has a word."""
-    fresh, again = kill_points.steps(known["fresh"]), kill_points.steps(known["again"])
-    found = [step for seen, step in kill_points.working(fresh, again) if seen == kind and word in step.name.lower()]
-    if not found:
-        raise NotProved("no recorded task of the kind %s has %r in its name" % (kind, word))
-    return kill_points.Point(found[0].name, found[0].number, kind, 0.0)
