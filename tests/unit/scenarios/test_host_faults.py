@@ -7,7 +7,9 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from ansible_collections.ironrack.cluster.plugins.module_utils._preflight import decide
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.cli import Completed
+from ansible_collections.ironrack.cluster.plugins.module_utils._pki.openssl import OpenSsl
+from ansible_collections.ironrack.cluster.plugins.module_utils._preflight import authorities, decide, parse
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._preflight import verdict
 from ansible_collections.ironrack.cluster.tests.scenarios import host_faults as faults
 from ansible_collections.ironrack.cluster.tests.scenarios.host_faults import Told
@@ -94,3 +96,40 @@ def test_the_versions_are_refused_as_the_faults_expect(versions):
     told = [what for what, dummy, dummy2 in decide.version({"versions": versions}, wants)]
     words = {"1.34.9": ("API server is 1.34.9", "2 minors away"), "1.37.0": ("1.36.4 would be a downgrade",)}[versions["api"]]
     assert len(told) == 1 and all(word in told[0] for word in words)
+
+
+class Cli:
+    """Runs commands as the shared client does, without a module."""
+
+    @staticmethod
+    def run(argv, ok=(0,), hint=""):
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=30)
+        assert done.returncode in ok, done.stderr + hint
+        return Completed(done.returncode, done.stdout, done.stderr)
+
+
+def made(tmp_path, command):
+    """Run a fault's command on a tree below a folder instead of the root's."""
+    subprocess.run(["sh", "-c", command.replace("/etc/", "%s/etc/" % tmp_path)], check=True)
+    return tmp_path / "etc"
+
+
+def test_leftovers_are_read_as_the_probe_reads_them(tmp_path):
+    etc = made(tmp_path, "%s && %s" % (faults.KUBELET_CONF % "10.77.0.21:6443", faults.MANIFEST % "1.34.9"))
+    assert parse.kubeconfig_server((etc / "kubernetes/kubelet.conf").read_text()) == "10.77.0.21:6443"
+    assert parse.image_version((etc / "kubernetes/manifests/kube-apiserver.yaml").read_text(), "kube-apiserver") == "1.34.9"
+    assert parse.version_in("/opt/lab/1.36.4/kubelet") == "1.36.4"
+
+
+@pytest.mark.parametrize("store, word", [("", "the key {}/ca.key does not belong to {}/ca.crt"), ("other", "the store holds another one than {}/ca.crt")])
+def test_the_authorities_are_told_as_the_faults_expect(tmp_path, store, word):
+    command = faults.SITE_CA if store else faults.mute_faults("cp1", "gpu1", "ops1")[2].make
+    site = made(tmp_path, command) / "site"
+    if store:
+        made(tmp_path / store, "mkdir -p %s && %s" % (tmp_path / store / "etc", faults.SITE_CA))
+        (tmp_path / store / "etc/site/ca.crt").rename(tmp_path / store / "kubernetes-ca.crt")
+    folder = str(tmp_path / (store or "none"))
+    given = {"name": "kubernetes-ca", "cert": str(site / "ca.crt"), "key": str(site / "ca.key"), "chain": ""}
+    wants = decide.Wants("192.0.2.1", ("pki",), "lab", 6443, 6443, (), False)
+    told = [what for what, dummy, dummy2 in decide.authorities({"authorities": authorities.read(OpenSsl(Cli, folder), [given], folder)}, wants)]
+    assert len(told) == 1 and word.format(site, site) in told[0]

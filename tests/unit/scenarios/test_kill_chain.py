@@ -119,3 +119,34 @@ def test_a_fault_that_finds_no_run_gives_up(tmp_path):
     striker.start()
     striker.end()
     assert not striker.struck and not striker.is_alive()
+
+
+def test_a_real_run_dies_with_its_workers(tmp_path, monkeypatch):
+    """Since core 2.19 each worker of Ansible leads a session, and so a process group, of its own."""
+    (tmp_path / "play.yml").write_text(
+        "- hosts: one,two\n  gather_facts: false\n  tasks:\n    - name: short\n      ansible.builtin.debug: {msg: x}\n"
+        "    - name: long\n      ansible.builtin.command: {argv: [sleep, '61.75']}\n")
+    (tmp_path / "hosts").write_text(
+        "one ansible_connection=local\ntwo ansible_connection=local\n[all:vars]\nansible_python_interpreter=%s\n" % sys.executable)
+    (tmp_path / "ansible.cfg").touch()
+    monkeypatch.setenv("ANSIBLE_CONFIG", str(tmp_path / "ansible.cfg"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(common, "OUTPUT", tmp_path / "state" / "artifacts")
+
+    def prepared(inventory, name, words, record):
+        _argv, environment, log, counts, followed = common.prepared(inventory, name, words, record)
+        playbook = os.path.join(os.path.dirname(sys.executable), "ansible-playbook")
+        return [playbook, "-i", str(tmp_path / "hosts"), str(tmp_path / "play.yml")], environment, log, counts, followed
+
+    monkeypatch.setattr(kill_chain, "prepared", prepared)
+    # Two seconds: until the worker has started the module and that the command.
+    assert kill_chain.killed("inventory", kill_points.Point("long", 1, "x", 2.0), "kill")
+    assert not [entry for entry in os.listdir("/proc") if entry.isdigit() and sleeps(entry)]
+
+
+def sleeps(process):
+    try:
+        with open("/proc/%s/cmdline" % process, "rb") as stream:
+            return stream.read().split(b"\0")[:2] == [b"sleep", b"61.75"]
+    except OSError:
+        return False

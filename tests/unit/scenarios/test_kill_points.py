@@ -92,9 +92,13 @@ def test_a_small_budget_moves_boundaries_to_the_front():
     assert {point.kind for point in narrow} == {point.kind for point in wide}
 
 
-def test_a_budget_that_cannot_be_kept_is_refused():
-    with pytest.raises(points.NoPoints, match="at least"):
-        points.chain(FRESH, AGAIN, 25, 60)
+def test_a_slow_machine_gets_the_cheapest_chain():
+    cheapest = points.chain(FRESH, AGAIN, 25, 1)
+    assert len(cheapest) == 25
+    assert {point.kind for point in cheapest} == {*points.CHAIN, points.BOUNDARY}
+    places = [step.name for step in FRESH]
+    assert max(places.index(point.name) for point in cheapest if point.kind == points.BOUNDARY) <= len(places) // 2
+    assert sum(points.seconds(cheapest, FRESH, AGAIN)) < sum(points.seconds(points.chain(FRESH, AGAIN, 25, 4800), FRESH, AGAIN))
 
 
 def test_more_points_than_there_are_is_refused():
