@@ -17,6 +17,8 @@ import tempfile
 from collections import namedtuple
 from pathlib import Path
 
+from kubernetes import config, dynamic
+
 from ..faults.hosts import ETCDCTL
 from ..faults.hosts import hosts_of as groups_of
 from .common import OUTPUT, ROOT, NotProved, on
@@ -71,6 +73,7 @@ UNLISTED = (*UNWATCHED, "/var/lib/containerd", "/var/lib/kubelet/pods", "/var/li
 # What must differ in a text, and what stands for it. The order matters: a time holds a date.
 WORDS = (
     (re.compile(r"-----BEGIN ([A-Z ]+)-----.*?-----END \1-----", re.S), r"<\1>"),
+    (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]+"), "<service-account token>"),
     (re.compile(r"(?<![\w./-])[a-z0-9]{6}\.[a-z0-9]{16}(?![\w.])"), "<bootstrap token>"),
     (re.compile(r"sha256:[0-9a-f]{64}"), "<sha256>"),
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "<uid>"),
@@ -254,8 +257,6 @@ def _packages(host):
 
 
 def _objects():
-    from kubernetes import config, dynamic
-
     with tempfile.TemporaryDirectory() as folder:
         # A list of kinds that an earlier life's client left in the usual place would be another cluster's.
         client = dynamic.DynamicClient(config.new_client_from_config(str(OUTPUT / "kubeconfig")), cache_file=str(Path(folder) / "kinds"))

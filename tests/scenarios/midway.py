@@ -13,11 +13,11 @@ import subprocess
 import threading
 import time
 
+from ..faults.hosts import hosts_of as groups_of
 from . import kill_chain, kill_points
 from .common import ROOT, NotProved, attempt, on, prepared, say
 from .kill_points import PACKAGES, SWITCH
 from .operate import lab, wait_ready
-from ..faults.hosts import hosts_of as groups_of
 
 # Seconds that the health of the cluster is waited for by a run that cannot get there.
 HEALTH_WAIT = 15

@@ -96,6 +96,7 @@ def test_the_contents_of_texts_alone_are_read():
 
 @pytest.mark.parametrize("text, expected", [
     ("token: abcdef.0123456789abcdef\n", "token: <bootstrap token>\n"),
+    ("token: eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJr-_XM.sig_na-ture", "token: <service-account token>"),
     ("config.seen: 2026-11-21T19:22:36.123456789Z", "config.seen: <time>"),
     ("since: 2026-11-21", "since: <time>"),
     ("uid f81d4fae-7dec-11d0-a765-00a0c91e6bf6", "uid <uid>"),
