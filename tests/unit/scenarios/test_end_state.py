@@ -5,6 +5,9 @@
 from __future__ import annotations
 
 import copy
+import http.server
+import json
+import threading
 
 import pytest
 from ansible_collections.ironrack.cluster.tests.scenarios import end_state as state
@@ -171,3 +174,53 @@ def test_differences_say_where():
     assert found[1] == "files > cp1 > /b is missing"
     assert found[2] == "files > cp1 > /c is there too: y"
     assert found[3].startswith("members: ")
+
+
+ANSWERS = {
+    "/version": {"major": "1", "minor": "36", "gitVersion": "v1.36.4"},
+    "/api": {"kind": "APIVersions", "versions": ["v1"]},
+    "/apis": {"kind": "APIGroupList", "groups": [{
+        "name": "apps", "versions": [{"groupVersion": "apps/v1", "version": "v1"}],
+        "preferredVersion": {"groupVersion": "apps/v1", "version": "v1"}}]},
+    "/api/v1": {"kind": "APIResourceList", "groupVersion": "v1", "resources": [
+        {"name": "pods", "kind": "Pod", "namespaced": True, "verbs": ["list", "get"]},
+        {"name": "pods/log", "kind": "Pod", "namespaced": True, "verbs": ["get", "list"]},
+        {"name": "events", "kind": "Event", "namespaced": True, "verbs": ["list"]},
+        {"name": "bindings", "kind": "Binding", "namespaced": True, "verbs": ["create"]}]},
+    "/apis/apps/v1": {"kind": "APIResourceList", "groupVersion": "apps/v1", "resources": [
+        {"name": "deployments", "kind": "Deployment", "namespaced": True, "verbs": ["list"]}]},
+    "/api/v1/pods": {"items": [pod(), pod(name="web-1", ownerReferences=[{"kind": "ReplicaSet", "controller": True}])]},
+    "/apis/apps/v1/deployments": {"items": [{"metadata": {"name": "web", "namespace": "a", "uid": "7"}, "spec": {"replicas": 2}, "status": {}}]},
+}
+
+
+class Api(http.server.BaseHTTPRequestHandler):
+    """As much of an API server as is asked."""
+
+    def do_GET(self):
+        found = ANSWERS.get(self.path.split("?")[0].rstrip("/"))
+        body = json.dumps(found or {"kind": "Status", "message": self.path}).encode()
+        self.send_response(200 if found else 404)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments):
+        """Nobody reads it."""
+
+
+def test_all_objects_of_the_api_are_read(tmp_path, monkeypatch):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Api)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setattr(state, "OUTPUT", tmp_path)
+    (tmp_path / "kubeconfig").write_text(json.dumps({
+        "apiVersion": "v1", "kind": "Config", "current-context": "a", "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
+        "clusters": [{"name": "a", "cluster": {"server": "http://127.0.0.1:%d" % server.server_port}}], "users": [{"name": "a", "user": {}}]}))
+    try:
+        found = state._objects()
+    finally:
+        server.shutdown()
+    assert found == {
+        "Pod kube-system/kube-apiserver-cp1": {"metadata": {"name": "kube-apiserver-cp1", "namespace": "kube-system"}, "spec": {"nodeName": "cp1"}},
+        "Deployment a/web": {"metadata": {"name": "web", "namespace": "a"}, "spec": {"replicas": 2}}}
