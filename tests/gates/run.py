@@ -27,10 +27,10 @@ DOCS = Path(os.environ["IRONRACK_DOCS_VENV"]) / "bin"
 COLLECTIONS = Path(os.environ["ANSIBLE_COLLECTIONS_PATH"])
 LINKED = COLLECTIONS / "ansible_collections" / "ironrack" / "cluster"
 # Seconds that each gate may take before it counts as broken: about three times its cold time on two cores.
-LIMITS = {"unit": 600, "lint": 300, "docs-lint": 300, "sanity": 1200, "importer": 420, "bundle": 3600, "molecule": 2700}
+LIMITS = {"unit": 600, "lint": 300, "docs-lint": 300, "sanity": 1200, "importer": 420, "bundle": 3600, "molecule": 2700, "long": 7200}
 SCENARIOS = ("default", "small", "own_parts", "etcd_apart")
 # What `make test` has no time for: `make long`, before a release.
-LONG = ("ipv6",)
+LONG = ("ipv6", "kills")
 
 
 class GateError(Exception):
@@ -174,7 +174,7 @@ def molecule(scenario):
     reasons = CACHE / "reasons"
     reasons.unlink(missing_ok=True)
     try:
-        run([TEST / "molecule", "test", "--scenario-name", scenario], cwd=LINKED, limit=LIMITS["molecule"],
+        run([TEST / "molecule", "test", "--scenario-name", scenario], cwd=LINKED, limit=LIMITS["long" if scenario in LONG else "molecule"],
             env={"MOLECULE_PROJECT_DIRECTORY": str(LINKED), "ANSIBLE_FORKS": "20", "IRONRACK_REASONS": str(reasons)})
     except GateError as error:
         raise GateError("%s\n%s" % (error, reasons.read_text() if reasons.exists() else "no step said why: see above")) from error

@@ -29,24 +29,47 @@ def on(host, *argv):
     return subprocess.run(["ssh", "-F", str(OUTPUT.parent / "ssh_config"), host, *argv], check=True, capture_output=True, text=True, timeout=60).stdout
 
 
+def prepared(inventory, name, words, record):
+    """What a run of a playbook needs: its command, its environment, and the files that it will have written.
+
+    :returns: (argv, environment, log, counts of executed_tasks, record of recorded_run).
+    """
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    log, counts, followed = (OUTPUT / ((record or name) + end) for end in (".log", ".json", ".jsonl"))
+    environment = dict(os.environ, ANSIBLE_CALLBACK_PLUGINS=str(ROOT / "tests" / "callbacks"), ANSIBLE_CALLBACKS_ENABLED="executed_tasks,recorded_run",
+                       EXECUTED_TASKS_FILE=str(counts), RECORDED_RUN_FILE=str(followed), ANSIBLE_NOCOLOR="1",
+                       # Beside the lab's state, which goes with the hosts: new hosts must not be reached through a connection to their forerunners.
+                       ANSIBLE_SSH_CONTROL_PATH_DIR=str(OUTPUT.parent / "connections"))
+    for path in (counts, followed):
+        path.unlink(missing_ok=True)
+    return ["ansible-playbook", "-i", str(inventory), "playbooks/%s.yml" % name, *words], environment, log, counts, followed
+
+
+def attempt(inventory, name, *words, record=None):
+    """Run a playbook to its end, whatever that is.
+
+    :returns: (exit status, seconds, counts of executed_tasks, text of recorded_run, path of the whole output).
+    """
+    argv, environment, log, counts, followed = prepared(inventory, name, words, record)
+    started = time.monotonic()
+    with log.open("w") as output:
+        done = subprocess.run(argv, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                              timeout=RUN_LIMIT, check=False)
+    seconds = time.monotonic() - started
+    return (done.returncode, seconds, json.loads(counts.read_text()) if counts.exists() else None,
+            followed.read_text() if followed.exists() else "", log)
+
+
 def playbook(inventory, name, *words, record=None):
     """Run a playbook and read what the counting callback wrote.
 
     :returns: (seconds, counts).
     :raises NotProved: where the playbook fails.
     """
-    OUTPUT.mkdir(parents=True, exist_ok=True)
-    counts = OUTPUT / ("%s.json" % (record or name))
-    log = OUTPUT / ("%s.log" % (record or name))
-    environment = dict(os.environ, ANSIBLE_CALLBACK_PLUGINS=str(ROOT / "tests" / "callbacks"), ANSIBLE_CALLBACKS_ENABLED="executed_tasks",
-                       EXECUTED_TASKS_FILE=str(counts), ANSIBLE_NOCOLOR="1")
-    counts.unlink(missing_ok=True)
-    started = time.monotonic()
-    with log.open("w") as output:
-        done = subprocess.run(["ansible-playbook", "-i", str(inventory), "playbooks/%s.yml" % name, *words], cwd=ROOT, env=environment,
-                              stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, timeout=RUN_LIMIT, check=False)
-    seconds = time.monotonic() - started
-    if done.returncode:
+    status, seconds, counts, _followed, log = attempt(inventory, name, *words, record=record)
+    if status:
         print("\n".join(line[:2000] for line in log.read_text().splitlines()[-60:]))
-        raise NotProved("%s ended with status %d after %.0f s; its whole output is in %s" % (name, done.returncode, seconds, log))
-    return seconds, json.loads(counts.read_text())
+        raise NotProved("%s ended with status %d after %.0f s; its whole output is in %s" % (name, status, seconds, log))
+    if counts is None:
+        raise NotProved("nothing was counted of %s: see %s" % (name, log))
+    return seconds, counts

@@ -1,12 +1,10 @@
 # Copyright (c) 2026, ironrack.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is done to a running lab cluster in a scenario: faults, kills, a join without cp1, a jump host, reset."""
+"""What is done to a running lab cluster in a scenario: faults, a join without cp1, a jump host, reset."""
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -18,8 +16,6 @@ from .common import OUTPUT, ROOT, NotProved, on, playbook, say
 KUBECONFIG = OUTPUT / "kubeconfig"
 # How long a host stays away in a fault test, in seconds.
 AWAY = 20
-# A site.yml run that is killed: after which tasks have begun. The last one is inside of `kubeadm init`.
-KILLED_AT = ("The packages of the host's parts are installed", "The cluster is founded", "The host is a control plane of the cluster")
 
 
 def lab(inventory, *words):
@@ -93,26 +89,6 @@ def through_jump_host(inventory):
     if counts["changed"]:
         raise NotProved("the run through the jump host changed: %s" % counts["changed"])
     say("a run through the jump host lb1: %.0f s, changed=0" % seconds)
-
-
-def killed(inventory):
-    """site.yml is killed, together with everything that it started on the controller, as soon as each of several tasks runs."""
-    OUTPUT.mkdir(parents=True, exist_ok=True)
-    for task in KILLED_AT:
-        log = OUTPUT / "killed.log"
-        with log.open("w") as output:
-            run = subprocess.Popen(["ansible-playbook", "-i", str(inventory), "playbooks/site.yml"], cwd=ROOT, stdin=subprocess.DEVNULL,
-                                   stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
-            end = time.monotonic() + 600
-            while task not in log.read_text() and run.poll() is None and time.monotonic() < end:
-                time.sleep(0.1)
-            reached = task in log.read_text() and run.poll() is None
-            time.sleep(1.5)
-            os.killpg(run.pid, signal.SIGKILL)
-            run.wait()
-        if not reached:
-            raise NotProved("the run ended before it came to %r:\n%s" % (task, log.read_text()[-2000:]))
-        say("killed while: %s" % task)
 
 
 def reset_refused(inventory):

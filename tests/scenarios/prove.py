@@ -14,56 +14,17 @@ import json
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import hardening, operate, own_parts
-from .common import OUTPUT, ROOT, NotProved, playbook, say
-
+from . import hardening, host_faults, kill_chain, midway, operate, own_parts
+from .common import OUTPUT, NotProved, playbook, say
+from .files import everything, nothing_changed
 
 MOST_ON_A_HOST = 20
 MOST_WITH_THE_CONTROLLER = 40
-# The lab gives these folders file systems of their own.
-LISTED = ("/", "/var/lib/containerd", "/var/lib/kubelet", "/var/lib/etcd")
-# What may differ although no task changed anything: logs, sudo's and Ansible's own traces, and what the system writes about itself.
-UNWATCHED = ("/proc", "/sys", "/dev", "/run", "/tmp", "/var/tmp", "/var/log", "/var/lib/systemd", "/var/lib/sudo", "/var/lib/private",
-             "/var/cache/ldconfig", "/root/.ansible", "/home/operator/.ansible")
 # (task, why): where a check run on fresh hosts cannot know what the real run does.
 EXPLAINED = {
 }
-
-
-def hosts_of(inventory):
-    """:returns: the names of all hosts of an inventory."""
-    listed = subprocess.run(["ansible-inventory", "-i", str(inventory), "--list"], cwd=ROOT, check=True, capture_output=True, text=True)
-    return sorted(json.loads(listed.stdout)["_meta"]["hostvars"])
-
-
-def listing(host):
-    """:returns: {path: what it is} of a host: type, mode, owner, link target, and the SHA-256 of each file."""
-    prune = ["("]
-    for path in UNWATCHED:
-        prune += ["-path", path, "-o"]
-    prune = [*prune[:-1], ")", "-prune", "-o"]
-    ssh = ["ssh", "-F", str(OUTPUT.parent / "ssh_config"), host, "sudo"]
-    kinds = subprocess.run([*ssh, "find", *LISTED, "-xdev", *["'%s'" % word if word in "()" else word for word in prune], "-printf", "'%y %m %u %g %l %p\\n'"],
-                           check=True, capture_output=True, text=True, timeout=120).stdout
-    sums = subprocess.run([*ssh, "find", *LISTED, "-xdev", *["'%s'" % word if word in "()" else word for word in prune], "-type", "f",
-                           "-exec", "sha256sum", "'{}'", "+"], check=True, capture_output=True, text=True, timeout=300).stdout
-    found = {line.rsplit(" ", 1)[-1]: line for line in kinds.splitlines()}
-    for line in sums.splitlines():
-        digest, path = line.split("  ", 1)
-        found[path] = found.get(path, "") + " " + digest
-    if len(found) < 1000:
-        raise NotProved("only %d files were listed on %s: the listing is no proof" % (len(found), host))
-    return found
-
-
-def everything(inventory):
-    """:returns: {host: listing} of all hosts."""
-    hosts = hosts_of(inventory)
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        return dict(zip(hosts, pool.map(listing, hosts)))
 
 
 def check_fresh(inventory):
@@ -105,14 +66,6 @@ def refuse_to_be_switched_off(inventory, words):
                 raise NotProved("plan.yml ran although it was switched off")
         if json.loads((OUTPUT / (record + ".json")).read_text())["changed"]:
             raise NotProved("plan.yml with cluster_plan=false %s changed something" % " ".join(options))
-
-
-def nothing_changed(what, before, after):
-    """:raises NotProved: where a file differs between two listings."""
-    differing = ["%s: %s" % (host, path) for host in before for path in sorted(before[host].keys() | after[host].keys())
-                 if before[host].get(path) != after[host].get(path)]
-    if differing:
-        raise NotProved("%s changed %d files:\n  %s" % (what, len(differing), "\n  ".join(differing[:40])))
 
 
 def converge(inventory):
@@ -191,8 +144,9 @@ def conditions(part):
 STEPS = {
     "check-fresh": check_fresh, "plan": plan, "converge": converge, "again": again, "check-built": check_built, "validate": validate, "rebuild": rebuild,
     "faults": operate.faults, "faults-measured": operate.faults_measured, "join-without-cp1": operate.join_without_cp1,
-    "through-jump-host": operate.through_jump_host, "killed": operate.killed, "reset-refused": operate.reset_refused, "reset": operate.reset,
-    "cis": hardening.cis,
+    "cis": hardening.cis, "through-jump-host": operate.through_jump_host, "reset-refused": operate.reset_refused, "reset": operate.reset,
+    "kill-chain": kill_chain.kill_chain, "kill-fresh": kill_chain.kill_fresh, "kill-everywhere": kill_chain.kill_everywhere, "midway": midway.midway,
+    "host-faults": host_faults.host_faults, "host-faults-built": host_faults.host_faults_built,
     "site-services": own_parts.site_services, "own-parts": own_parts.own_parts,
 }
 
