@@ -9,6 +9,8 @@ from __future__ import annotations
 
 KUBEADM_API = "kubeadm.k8s.io/v1beta4"
 PKI = "/etc/kubernetes/pki"
+# What the API servers read beside their certificates.
+OURS = "/etc/kubernetes/ironrack"
 CRI_SOCKET = "unix:///run/containerd/containerd.sock"
 RESOLV_CONF = "/etc/kubernetes/resolv.conf"
 # kubeadm's defaults (1 and 4 minutes) failed on busy machines; these only bound a wait, they do not slow it down.
@@ -79,6 +81,13 @@ def node_registration(host, ignore_preflight_errors):
             "kubeletExtraArgs": extra_args(arguments), "ignorePreflightErrors": sorted(set(ignored))}
 
 
+def encryption_args(cluster):
+    """:returns: the flags with which an API server encrypts what it stores, and reads a rotated key without a restart."""
+    if not cluster["encryption"]["enabled"]:
+        return {}
+    return {"encryption-provider-config": cluster["encryption"]["path"], "encryption-provider-config-automatic-reload": "true"}
+
+
 def cluster_configuration(cluster):
     """:returns: ClusterConfiguration, the same on every control plane."""
     args, network = cluster["args"], cluster["network"]
@@ -96,7 +105,9 @@ def cluster_configuration(cluster):
         "networking": {"podSubnet": network["pod_cidr"], "serviceSubnet": network["service_cidr"], "dnsDomain": cluster["domain"]},
         "dns": {"imageTag": dns_tag},
         "apiServer": {"certSANs": list(cluster["apiserver_sans"]),
-                      "extraArgs": extra_args(quiet, {"kubelet-certificate-authority": PKI + "/ca.crt"}, feature_gates, args["apiserver"])},
+                      "extraArgs": extra_args(quiet, {"kubelet-certificate-authority": PKI + "/ca.crt"}, encryption_args(cluster), feature_gates,
+                                              args["apiserver"]),
+                      "extraVolumes": [{"name": "ironrack", "hostPath": OURS, "mountPath": OURS, "readOnly": True, "pathType": "DirectoryOrCreate"}]},
         # Pods' clients may be built on OpenSSL, which trusts nothing below an intermediate whose root it does not know.
         "controllerManager": {"extraArgs": extra_args(quiet, {"root-ca-file": PKI + "/ca-chain.crt"}, feature_gates, args["controller_manager"])},
         "scheduler": {"extraArgs": extra_args(quiet, feature_gates, args["scheduler"])},

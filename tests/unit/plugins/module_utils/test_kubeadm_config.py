@@ -71,13 +71,28 @@ def test_settings_of_the_site_reach_their_component():
     parts = made["ClusterConfiguration"]
     assert arguments(parts["apiServer"]) == {
         "audit-log-path": "/var/log/audit.log", "profiling": "true", "feature-gates": "MemoryQoS=true",
-        "kubelet-certificate-authority": "/etc/kubernetes/pki/ca.crt"}
+        "kubelet-certificate-authority": "/etc/kubernetes/pki/ca.crt",
+        "encryption-provider-config": "/etc/kubernetes/ironrack/encryption.yaml", "encryption-provider-config-automatic-reload": "true"}
     assert arguments(parts["scheduler"]) == {"v": "4", "profiling": "false", "feature-gates": "MemoryQoS=true"}
     assert arguments(parts["controllerManager"])["leader-elect"] == "true"
     assert made["KubeletConfiguration"]["failCgroupV1"] is False
     assert made["KubeletConfiguration"]["authentication"] == {"anonymous": {"enabled": False}, "webhook": {"enabled": True, "cacheTTL": "1m0s"}}
     assert made["KubeletConfiguration"]["featureGates"] == {"MemoryQoS": True}
     assert made["KubeProxyConfiguration"]["conntrack"] == {"maxPerCore": 0} and made["KubeProxyConfiguration"]["mode"] == "nftables"
+
+
+def test_encryption_comes_with_its_file_and_goes_with_its_switch():
+    cluster = model()
+    volumes = by_kind(documents(cluster, "cp1"))["ClusterConfiguration"]["apiServer"]["extraVolumes"]
+    assert volumes == [{"name": "ironrack", "hostPath": "/etc/kubernetes/ironrack", "mountPath": "/etc/kubernetes/ironrack", "readOnly": True,
+                        "pathType": "DirectoryOrCreate"}]
+    files = {entry["path"]: entry for entry in cluster["hosts"]["cp2"]["pki_files"]}
+    assert files[cluster["encryption"]["path"]] == {
+        "path": "/etc/kubernetes/ironrack/encryption.yaml", "source": "encryption.yaml", "mode": "0600", "owner": "root", "group": "root"}
+    assert cluster["encryption"]["path"] not in {entry["path"] for entry in cluster["hosts"]["gpu1"]["pki_files"]}
+    without = model(cluster_encryption_at_rest=False)
+    assert not [name for name in arguments(by_kind(documents(without, "cp1"))["ClusterConfiguration"]["apiServer"]) if "encryption" in name]
+    assert without["encryption"]["path"] not in {entry["path"] for entry in without["hosts"]["cp2"]["pki_files"]}
 
 
 def test_labels_and_taints():
