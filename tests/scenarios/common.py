@@ -29,9 +29,16 @@ def on(host, *argv):
     return subprocess.run(["ssh", "-F", str(OUTPUT.parent / "ssh_config"), host, *argv], check=True, capture_output=True, text=True, timeout=60).stdout
 
 
-def playbook(inventory, name, *words, record=None):
+def hosts_of(inventory):
+    """:returns: the names of all hosts of an inventory."""
+    listed = subprocess.run(["ansible-inventory", "-i", str(inventory), "--list"], cwd=ROOT, check=True, capture_output=True, text=True)
+    return sorted(json.loads(listed.stdout)["_meta"]["hostvars"])
+
+
+def playbook(inventory, name, *words, record=None, variables=None):
     """Run a playbook and read what the counting callback wrote.
 
+    :param variables: environment variables beside those of this process.
     :returns: (seconds, counts).
     :raises NotProved: where the playbook fails.
     """
@@ -39,7 +46,7 @@ def playbook(inventory, name, *words, record=None):
     counts = OUTPUT / ("%s.json" % (record or name))
     log = OUTPUT / ("%s.log" % (record or name))
     environment = dict(os.environ, ANSIBLE_CALLBACK_PLUGINS=str(ROOT / "tests" / "callbacks"), ANSIBLE_CALLBACKS_ENABLED="executed_tasks",
-                       EXECUTED_TASKS_FILE=str(counts), ANSIBLE_NOCOLOR="1")
+                       EXECUTED_TASKS_FILE=str(counts), ANSIBLE_NOCOLOR="1", **(variables or {}))
     counts.unlink(missing_ok=True)
     started = time.monotonic()
     with log.open("w") as output:

@@ -17,8 +17,8 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import operate, own_parts
-from .common import OUTPUT, ROOT, NotProved, playbook, say
+from . import encryption, operate, own_parts, secrets
+from .common import OUTPUT, NotProved, hosts_of, playbook, say
 
 
 MOST_ON_A_HOST = 20
@@ -31,12 +31,6 @@ UNWATCHED = ("/proc", "/sys", "/dev", "/run", "/tmp", "/var/tmp", "/var/log", "/
 # (task, why): where a check run on fresh hosts cannot know what the real run does.
 EXPLAINED = {
 }
-
-
-def hosts_of(inventory):
-    """:returns: the names of all hosts of an inventory."""
-    listed = subprocess.run(["ansible-inventory", "-i", str(inventory), "--list"], cwd=ROOT, check=True, capture_output=True, text=True)
-    return sorted(json.loads(listed.stdout)["_meta"]["hostvars"])
 
 
 def listing(host):
@@ -192,6 +186,7 @@ STEPS = {
     "check-fresh": check_fresh, "plan": plan, "converge": converge, "again": again, "check-built": check_built, "validate": validate, "rebuild": rebuild,
     "faults": operate.faults, "faults-measured": operate.faults_measured, "join-without-cp1": operate.join_without_cp1,
     "through-jump-host": operate.through_jump_host, "killed": operate.killed, "reset-refused": operate.reset_refused, "reset": operate.reset,
+    "secrets": secrets.secrets, "encrypted": encryption.encrypted, "key-rotated": encryption.key_rotated,
     "site-services": own_parts.site_services, "own-parts": own_parts.own_parts,
 }
 
