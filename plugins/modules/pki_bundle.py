@@ -152,8 +152,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 files:
-  description: >-
-    The content of every file that was asked for, by its name, and C(encryption.yaml), the EncryptionConfiguration of the API servers. In check mode a placeholder stands for what is not there.
+  description:
+    - The content of every file that was asked for, by its name, and C(encryption.yaml), the EncryptionConfiguration of the API servers.
+    - In check mode a placeholder stands for what is not there.
   returned: success
   type: dict
   sample: {"etcd-ca.crt": "-----BEGIN CERTIFICATE-----..."}
