@@ -28,6 +28,8 @@ from .needles import Matcher, key_lines
 KUBECONFIG = OUTPUT / "kubeconfig"
 SEARCH_LIMIT, WATCH_LIMIT = 600, 1500
 CACHE = OUTPUT / "secrets-facts"
+# Searched by itself; and the folder in which inventories/lab-own keeps the password of its registry.
+KEEPERS = {CACHE, OUTPUT / "site"}
 CONTROLLER = "controller"
 HOST_KINDS = ("log files", "temporary files", "journal", "command lines", "environments")
 CONTROLLER_KINDS = ("run logs and diffs", "reports", "fact caches", "temporary files", "command lines", "environments")
@@ -53,6 +55,14 @@ def ask(host, request, timeout=SEARCH_LIMIT):
     return json.loads(done.stdout)
 
 
+def registry_password(inventory):
+    """:returns: the password of the site's own registry, or "" where there is none. It is a template, so a host's variables are evaluated."""
+    asked = subprocess.run(["ansible", hosts_of(inventory)[0], "-i", str(inventory), "-m", "ansible.builtin.debug", "-a", "var=cluster_registry"],
+                           cwd=ROOT, check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=dict(os.environ, ANSIBLE_NOCOLOR="1"))
+    told = json.loads(asked.stdout[asked.stdout.index("{"):])["cluster_registry"]
+    return told.get("password", "") if isinstance(told, dict) else ""
+
+
 def of_the_cluster(inventory):
     """:returns: {label: [secrets]} that no host's files tell: the bootstrap tokens, the registry's password, the administrator's key."""
     found = {"admin kubeconfig": key_lines(base64.b64decode(next(
@@ -60,11 +70,9 @@ def of_the_cluster(inventory):
     core = client.CoreV1Api(config.new_client_from_config(str(KUBECONFIG)))
     for secret in core.list_namespaced_secret("kube-system", field_selector="type=bootstrap.kubernetes.io/token", _request_timeout=20).items:
         found["bootstrap token %s" % secret.metadata.name] = [base64.b64decode(secret.data["token-secret"]).decode()]
-    listed = subprocess.run(["ansible-inventory", "-i", str(inventory), "--list"], cwd=ROOT, check=True, capture_output=True, text=True)
-    for variables in json.loads(listed.stdout)["_meta"]["hostvars"].values():
-        password = (variables.get("cluster_registry") or {}).get("password")
-        if isinstance(password, str) and len(password) >= 16:
-            found["registry password"] = [password]
+    password = registry_password(inventory)
+    if password:
+        found["registry password"] = [password]
     return found
 
 
@@ -145,10 +153,10 @@ def packed(found):
 
 
 def here(matcher):
-    """:returns: kind -> what was found on this machine, but in the kubeconfig, which is there to hold a key."""
+    """:returns: kind -> what was found on this machine, but in what is there to hold a secret."""
     logs, reports = {"labels": {}, "bytes": 0, "looked_at": 0}, {"labels": {}, "bytes": 0, "looked_at": 0}
     for path in sorted(OUTPUT.rglob("*")):
-        if not path.is_file() or path == KUBECONFIG or CACHE in path.parents:
+        if not path.is_file() or path == KUBECONFIG or KEEPERS & set(path.parents):
             continue
         with path.open("rb") as stream:
             found, size = matcher.find_in(stream)

@@ -143,6 +143,33 @@ def test_what_goes_to_a_host_is_one_program():
     assert json.loads(done.stdout) == {}
 
 
+def test_the_controller_plants_finds_and_tidies(tmp_path, monkeypatch):
+    output, home = tmp_path / "artifacts", tmp_path / "home"
+    (output / "site").mkdir(parents=True)
+    monkeypatch.setattr(secrets, "OUTPUT", output)
+    monkeypatch.setattr(secrets, "CACHE", output / "secrets-facts")
+    monkeypatch.setattr(secrets, "KEEPERS", {output / "secrets-facts", output / "site"})
+    monkeypatch.setattr(secrets, "KUBECONFIG", output / "kubeconfig")
+    monkeypatch.setattr(secrets.Path, "home", lambda: home)
+    (output / "kubeconfig").write_text(VALUE)
+    (output / "site" / "registry-password").write_text(VALUE)
+    canaries = secrets.Canaries([])
+    matcher = Matcher(dict(canaries.labels(), real=[VALUE]))
+    with canaries:
+        seen = dict(secrets.here(matcher), **secrets_host.search_processes(matcher))
+        for _attempt in range(100):  # a new process shows its parent's command line until it has its own
+            if seen["command lines"]["labels"] and seen["environments"]["labels"]:
+                break
+            time.sleep(0.05)
+            seen.update(secrets_host.search_processes(matcher))
+        assert secrets.judge({secrets.CONTROLLER: seen}, canaries.planted)[0] == []
+        (output / "site.log").write_text("x %s y" % VALUE)
+        found = secrets.judge({secrets.CONTROLLER: dict(seen, **secrets.here(matcher))}, canaries.planted)[0]
+        assert found == ["run logs and diffs of controller: real is in site.log"]
+    assert sorted(path.name for path in output.rglob("*") if path.is_file()) == ["kubeconfig", "registry-password", "site.log"]
+    assert not any(path.is_file() for path in home.rglob("*"))
+
+
 PLANTED = [("cp1", "journal"), ("controller", "reports")]
 
 
