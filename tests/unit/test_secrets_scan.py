@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import io
 import json
 import os
@@ -102,7 +103,6 @@ def test_a_host_plants_finds_and_tidies(tmp_path):
 
 
 def test_compressed_logs_are_read_and_skipped_folders_are_not(tmp_path):
-    import gzip
     (tmp_path / "old.log.gz").write_bytes(gzip.compress(VALUE.encode()))
     (tmp_path / "journal").mkdir()
     (tmp_path / "journal" / "x").write_text(VALUE)
