@@ -1,17 +1,12 @@
 # Copyright (c) 2026, ironrack.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the module pki_bundle, and shows its error although the task is no_log.
-
-The result holds every private key of the cluster, so the task that registers it sets no_log; Ansible then censors the failure as well,
-and a person would be left with nothing. The module's messages name files and authorities, never a key.
-"""
+"""Runs the module pki_bundle, and shows its error although the task is no_log: the result holds every private key of the cluster."""
 from __future__ import annotations
 
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 
-display = Display()
+from ansible_collections.ironrack.cluster.plugins.plugin_utils._secret.failure import shown
 
 
 class ActionModule(ActionBase):
@@ -24,8 +19,4 @@ class ActionModule(ActionBase):
         """:returns: the module's result."""
         result = super().run(tmp, task_vars)
         result.update(self._execute_module(module_name="ironrack.cluster.pki_bundle", module_args=self._task.args, task_vars=task_vars))
-        if result.get("failed") and self._task.no_log:
-            display.error("pki_bundle: %s" % result.get("msg", "it failed without a message"), wrap_text=False)
-        for warning in result.get("warnings") or [] if self._task.no_log else []:
-            display.warning("pki_bundle: %s" % warning)
-        return result
+        return shown(self, "pki_bundle", result)

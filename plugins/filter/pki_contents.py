@@ -39,7 +39,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Folders, then files, each in the order of their paths; files with a private key are marked C(secret).
+  description: Folders, then files, each in the order of their paths; those that only their owner may read are marked C(secret).
   type: list
   elements: dict
 """
@@ -80,7 +80,7 @@ def pki_contents(pki_files, files):
             "inventory changed between that task and this one?" % ", ".join(missing))
     contents = [
         {"path": entry["path"], "content": files[entry["source"]], "mode": entry["mode"], "owner": entry["owner"], "group": entry["group"],
-         "secret": entry["source"].endswith(".key")}
+         "secret": entry["mode"] == "0600"}
         for entry in sorted(pki_files, key=lambda entry: entry["path"])]
     return _folders(pki_files) + contents
 

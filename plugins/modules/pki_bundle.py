@@ -109,6 +109,22 @@ options:
         description: Days that it is valid, cut to those that its authority has left.
         type: int
         default: 365
+  encryption:
+    description:
+      - The keys that data is encrypted with in etcd. They are made once and kept for ever, because a snapshot of etcd needs the key of its time.
+      - Where it is not given, the store has none. M(ironrack.cluster.encryption_keyring) rotates them.
+    type: dict
+    suboptions:
+      enabled:
+        description:
+          - Whether there is to be a key. C(false) is refused as long as data is encrypted.
+        type: bool
+        required: true
+      resources:
+        description: The kinds of objects, such as C(secrets) or C(deployments.apps). On a built cluster a rotation adds them.
+        type: list
+        elements: str
+        default: [secrets]
   renew_before_days:
     description: Days left below which a certificate is issued again; at most a third of its validity.
     type: int
@@ -136,7 +152,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 files:
-  description: The content of every file that was asked for, by its name. In check mode a placeholder stands for what is not there.
+  description:
+    - The content of every file that was asked for, by its name, and C(encryption.yaml), the EncryptionConfiguration of the API servers.
+    - In check mode a placeholder stands for what is not there.
   returned: success
   type: dict
   sample: {"etcd-ca.crt": "-----BEGIN CERTIFICATE-----..."}
@@ -175,13 +193,15 @@ def main():
             authorities=dict(type="list", elements="dict", required=True, options=authority),
             keypairs=dict(type="list", elements="dict", default=[], no_log=False, options=dict(name=dict(type="str", required=True))),
             certificates=dict(type="list", elements="dict", required=True, options=certificate),
+            encryption=dict(type="dict", options=dict(
+                enabled=dict(type="bool", required=True), resources=dict(type="list", elements="str", default=["secrets"]))),
             renew_before_days=dict(type="int", default=60)),
         supports_check_mode=True)
     params = module.params
     bundle = Bundle(params["store"], Cli(module), params["renew_before_days"], module.check_mode)
     try:
         authorities, certificates = parse_specs(params["authorities"], params["keypairs"], params["certificates"])
-        bundle.converge(authorities, [keypair["name"] for keypair in params["keypairs"]], certificates)
+        bundle.converge(authorities, [keypair["name"] for keypair in params["keypairs"]], certificates, params["encryption"])
     except IronrackError as error:
         fail_from(module, error)
     for warning in bundle.warnings:

@@ -29,9 +29,10 @@ def on(host, *argv):
     return subprocess.run(["ssh", "-F", str(OUTPUT.parent / "ssh_config"), host, *argv], check=True, capture_output=True, text=True, timeout=60).stdout
 
 
-def prepared(inventory, name, words, record):
+def prepared(inventory, name, words, record, variables=None):
     """What a run of a playbook needs: its command, its environment, and the files that it will have written.
 
+    :param variables: environment variables beside those of this process.
     :returns: (argv, environment, log, counts of executed_tasks, record of recorded_run).
     """
     OUTPUT.mkdir(parents=True, exist_ok=True)
@@ -39,18 +40,19 @@ def prepared(inventory, name, words, record):
     environment = dict(os.environ, ANSIBLE_CALLBACK_PLUGINS=str(ROOT / "tests" / "callbacks"), ANSIBLE_CALLBACKS_ENABLED="executed_tasks,recorded_run",
                        EXECUTED_TASKS_FILE=str(counts), RECORDED_RUN_FILE=str(followed), ANSIBLE_NOCOLOR="1",
                        # Beside the lab's state, which goes with the hosts: new hosts must not be reached through a connection to their forerunners.
-                       ANSIBLE_SSH_CONTROL_PATH_DIR=str(OUTPUT.parent / "connections"))
+                       ANSIBLE_SSH_CONTROL_PATH_DIR=str(OUTPUT.parent / "connections"), **(variables or {}))
     for path in (counts, followed):
         path.unlink(missing_ok=True)
     return ["ansible-playbook", "-i", str(inventory), "playbooks/%s.yml" % name, *words], environment, log, counts, followed
 
 
-def attempt(inventory, name, *words, record=None):
+def attempt(inventory, name, *words, record=None, variables=None):
     """Run a playbook to its end, whatever that is.
 
+    :param variables: as of :func:`prepared`.
     :returns: (exit status, seconds, counts of executed_tasks, text of recorded_run, path of the whole output).
     """
-    argv, environment, log, counts, followed = prepared(inventory, name, words, record)
+    argv, environment, log, counts, followed = prepared(inventory, name, words, record, variables)
     started = time.monotonic()
     with log.open("w") as output:
         done = subprocess.run(argv, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
@@ -60,13 +62,14 @@ def attempt(inventory, name, *words, record=None):
             followed.read_text() if followed.exists() else "", log)
 
 
-def playbook(inventory, name, *words, record=None):
+def playbook(inventory, name, *words, record=None, variables=None):
     """Run a playbook and read what the counting callback wrote.
 
+    :param variables: environment variables beside those of this process.
     :returns: (seconds, counts).
     :raises NotProved: where the playbook fails.
     """
-    status, seconds, counts, _followed, log = attempt(inventory, name, *words, record=record)
+    status, seconds, counts, _followed, log = attempt(inventory, name, *words, record=record, variables=variables)
     if status:
         print("\n".join(line[:2000] for line in log.read_text().splitlines()[-60:]))
         raise NotProved("%s ended with status %d after %.0f s; its whole output is in %s" % (name, status, seconds, log))

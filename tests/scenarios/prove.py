@@ -16,7 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from . import hardening, host_faults, kill_chain, midway, operate, own_parts
+from . import encryption, hardening, host_faults, kill_chain, midway, operate, own_parts, secrets
 from .common import OUTPUT, NotProved, playbook, say
 from .files import everything, nothing_changed
 
@@ -147,6 +147,7 @@ STEPS = {
     "cis": hardening.cis, "through-jump-host": operate.through_jump_host, "reset-refused": operate.reset_refused, "reset": operate.reset,
     "kill-chain": kill_chain.kill_chain, "kill-fresh": kill_chain.kill_fresh, "kill-everywhere": kill_chain.kill_everywhere, "midway": midway.midway,
     "host-faults": host_faults.host_faults, "host-faults-built": host_faults.host_faults_built,
+    "secrets": secrets.secrets, "encrypted": encryption.encrypted, "key-rotated": encryption.key_rotated,
     "site-services": own_parts.site_services, "own-parts": own_parts.own_parts,
 }
 

@@ -10,12 +10,14 @@ This is a private module_utils package: it may change in any release.
 from __future__ import annotations
 
 import base64
+import json
 import os
 import traceback
 
 from ansible.module_utils.basic import missing_required_lib
 
 from .._common.errors import IronrackError
+from .._common.http import HttpClient, HttpError
 
 try:
     import kubernetes
@@ -62,6 +64,8 @@ class KubeClient:
         self._api = kubernetes.client.ApiClient(configuration)
         self._core = kubernetes.client.CoreV1Api(self._api)
         self.server = configuration.host
+        self._http = HttpClient(ca_file=configuration.ssl_ca_cert, cert_file=configuration.cert_file, key_file=configuration.key_file, timeout=timeout)
+        self._token = configuration.auth_settings().get("BearerToken", {}).get("value")
 
     def _ask(self, call, *arguments, **options):
         try:
@@ -71,6 +75,26 @@ class KubeClient:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise KubeUnreachable("the API at %s did not answer: %s" % (self.server, error))
         return self._api.sanitize_for_serialization(answer)
+
+    def request(self, method, path, body=None, accept="application/json", content_type="application/json"):
+        """Send one plain request: for any kind of object, and for lists and answers as metadata alone.
+
+        :param body: a document, or None.
+        :returns: (status, document), whatever the status.
+        :raises KubeUnreachable: where no answer came.
+        """
+        headers = {"Accept": accept}
+        if body is not None:
+            headers["Content-Type"] = content_type
+        if self._token:
+            headers["Authorization"] = self._token
+        try:
+            answer = self._http.request(method, self.server + path, json.dumps(body).encode() if body is not None else None, headers)
+            return answer.status, json.loads(answer.body or b"{}")
+        except HttpError as error:
+            raise KubeUnreachable("the API at %s did not answer: %s" % (self.server, error))
+        except ValueError:
+            raise KubeError("the API at %s answered %s with what is no JSON" % (self.server, answer.status), status=answer.status)
 
     def ca_pem(self):
         """:returns: the PEM bytes of the CA that the kubeconfig trusts."""

@@ -11,7 +11,8 @@ import base64
 import json
 import re
 
-_KEY = re.compile(r"(client-key-data: ).*")
+# The file that is replaced may be somebody else's, with another kind of login.
+_SECRET = re.compile(r"""(["']?\b(?:client-key-data|token|id-token|refresh-token|access-token|client-secret|password)["']?: *)[^\n,}]+""")
 
 
 def render(cluster, user, server, ca, cert, key):
@@ -49,4 +50,4 @@ preferences: {{}}
 
 def without_secrets(text):
     """:returns: a kubeconfig's text that may be shown."""
-    return _KEY.sub(r"\1(not shown)", text)
+    return _SECRET.sub(r"\1(not shown)", text)

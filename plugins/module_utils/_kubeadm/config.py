@@ -115,6 +115,13 @@ def node_registration(host, ignore_preflight_errors):
             "kubeletExtraArgs": extra_args(arguments), "ignorePreflightErrors": sorted(set(ignored))}
 
 
+def encryption_args(cluster):
+    """:returns: the flags with which an API server encrypts what it stores, and reads a rotated key without a restart."""
+    if not cluster["encryption"]["enabled"]:
+        return {}
+    return {"encryption-provider-config": cluster["encryption"]["path"], "encryption-provider-config-automatic-reload": "true"}
+
+
 def cluster_configuration(cluster):
     """:returns: ClusterConfiguration, the same on every control plane."""
     args, network = cluster["args"], cluster["network"]
@@ -132,7 +139,8 @@ def cluster_configuration(cluster):
         "networking": {"podSubnet": network["pod_cidr"], "serviceSubnet": network["service_cidr"], "dnsDomain": cluster["domain"]},
         "dns": {"imageTag": dns_tag},
         "apiServer": {"certSANs": list(cluster["apiserver_sans"]),
-                      "extraArgs": extra_args(tls(cluster), apiserver_flags(args["apiserver"]), feature_gates, args["apiserver"]),
+                      "extraArgs": extra_args(tls(cluster), apiserver_flags(args["apiserver"]), encryption_args(cluster), feature_gates,
+                                              args["apiserver"]),
                       "extraVolumes": [
                           {"name": "ironrack", "hostPath": SETTINGS, "mountPath": SETTINGS, "readOnly": True, "pathType": "Directory"},
                           {"name": "audit", "hostPath": AUDIT, "mountPath": AUDIT, "readOnly": False, "pathType": "Directory"}]},

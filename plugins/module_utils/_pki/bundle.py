@@ -25,6 +25,7 @@ from .._common.cli import CommandError
 from .._common.errors import IronrackError
 from .._common.fs import atomic_write, read_or_none
 from .._common.waiting import wait_for
+from .._encryption import keyring as keyrings
 from .openssl import OpenSsl
 from .spec import differences, expiry_reason, written
 
@@ -63,15 +64,19 @@ class Bundle:
         self.expires = {}
         self.warnings = []
 
-    def converge(self, authorities, keypairs, certificates):
+    def converge(self, authorities, keypairs, certificates, encryption=None):
         """Bring the store to what is asked.
 
         :param authorities: list of spec.Spec.
         :param keypairs: list of names.
         :param certificates: list of spec.Spec.
+        :param encryption: {enabled, resources} of the data in etcd; None where the store keeps no keyring.
         :raises IronrackError: where going on would replace an authority or a key that others depend on.
         """
         with self._opened():
+            # First of all: a store without authorities is that of a cluster which does not stand yet.
+            if encryption is not None:
+                self._keyring(encryption, any(os.path.exists(self._path(spec.name + ".crt")) for spec in authorities))
             for spec in authorities:
                 self._authority(spec)
                 # What clients trust: the authority, and what is above it where it is a site's intermediate.
@@ -275,6 +280,46 @@ class Bundle:
             if not self._check:
                 self._put(name + ".pub", wanted)
         self._index[name] = {"key": sha256(key), "pub": sha256(wanted)}
+
+    # the keys of the data in etcd ---------------------------------------------------------------------------------------------------
+
+    def _keyring(self, encryption, built):
+        path = self._path(keyrings.FILE)
+        raw = read_or_none(path)
+        if raw is None:
+            if self._known.get(keyrings.FILE):
+                raise IronrackError(
+                    "%s is gone, with the keys that this cluster's data in etcd is encrypted with: a new one could read none of it. Put it "
+                    "back from the backup of this store" % path)
+            if not encryption["enabled"]:
+                return
+            self._changed(keyrings.FILE, "the key for the data in etcd is new")
+            if self._check:
+                self.files[keyrings.DELIVERED] = PLACEHOLDER
+                return
+            now = self._now.strftime(ISO)
+            keyring = keyrings.new_keyring(encryption["resources"], os.urandom(keyrings.KEY_BYTES), now, built)
+            atomic_write(path, keyrings.serialised(keyring), mode=0o600)
+        else:
+            if stat.S_IMODE(os.stat(path).st_mode) != 0o600:
+                self._changed(keyrings.FILE, "it had the mode %o" % stat.S_IMODE(os.stat(path).st_mode))
+                if not self._check:
+                    os.chmod(path, 0o600)
+            keyring = keyrings.parse(raw, path)
+        if not encryption["enabled"] and not keyrings.is_plain(keyring):
+            raise IronrackError(
+                "cluster_encryption_at_rest is false, and data of this cluster in etcd is encrypted: without the key no API server could read "
+                "it. Set it to true again; to have the data in clear text, run encryption_rotate.yml with -e encryption_rotation_goal=plain "
+                "first")
+        wanted = set(encryption["resources"]) - set(keyrings.encrypted(keyring))
+        if encryption["enabled"] and wanted:
+            self.warnings.append("%s: not encrypted in etcd yet. encryption_rotate.yml adds that, with all API servers in step" % ", ".join(sorted(wanted)))
+        if encryption["enabled"] and keyrings.unfinished(keyring):
+            self.warnings.append(keyrings.unfinished(keyring))
+        if encryption["enabled"] and keyrings.is_plain(keyring):
+            self.warnings.append("the data in etcd was decrypted and is in clear text: encryption_rotate.yml encrypts it again")
+        self.files[keyrings.DELIVERED] = keyrings.text(keyring)
+        self._index[keyrings.FILE] = {"keys": keyrings.names(keyring)}
 
     # certificates ------------------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ that every check has one).
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections import namedtuple
 
 from .addresses import is_address, network_of, split_host_port
@@ -20,6 +21,8 @@ from .types import is_dns_name
 
 Check = namedtuple("Check", ("name", "needs", "run"))
 CHECKS = []
+#: A plural of the API, and its group where it has one.
+RESOURCE = re.compile(r"[a-z][a-z0-9-]*(\.[a-z0-9][a-z0-9.-]*)?\Z")
 #: Ports of the nodes that an API server may not take: etcd, kubelet, controller-manager, scheduler, kube-proxy, mirror.
 TAKEN_PORTS = {2379: "etcd", 2380: "etcd", 2381: "etcd's metrics", 5000: "the mirror's registry", 8443: "the mirror's files",
                10248: "kubelet", 10249: "kube-proxy", 10250: "kubelet", 10256: "kube-proxy", 10257: "kube-controller-manager",
@@ -374,6 +377,26 @@ def own_authorities_complete(plan, releases):
         missing = [key for key in ("cert", "key") if given and not given.get(key)]
         if missing:
             yield name, "%s is missing" % " and ".join(missing), "paths of both cert and key on the PKI host", "name both"
+
+
+@check("cluster_encryption_resources")
+def encrypted_resources_named(plan, releases):
+    named = plan.values["cluster_encryption_resources"]
+    for name in named:
+        if not RESOURCE.match(name):
+            yield ("cluster_encryption_resources", "'%s' is no kind of object" % name, "plurals as in the API, such as secrets or deployments.apps",
+                   "name each kind; patterns such as *.* are not taken, because each kind is written again when its key is rotated")
+    if "secrets" not in named:
+        yield ("cluster_encryption_resources", "it lacks secrets", "secrets, and what the site wants beside them",
+               "add secrets, or set cluster_encryption_at_rest to false")
+
+
+@check("cluster_encryption_at_rest", "cluster_apiserver_extra_args")
+def one_encryption_configuration(plan, releases):
+    taken = sorted(name for name in plan.values["cluster_apiserver_extra_args"] if name.startswith("encryption-provider-config"))
+    if taken and plan.values["cluster_encryption_at_rest"]:
+        yield ("cluster_apiserver_extra_args", "it sets %s, which cluster_encryption_at_rest sets too" % " and ".join(taken),
+               "one configuration of encryption", "take it out; or, for one that the site keeps itself, set cluster_encryption_at_rest to false")
 
 
 def _zones(plan, group):

@@ -89,7 +89,7 @@ def _build(plan, releases, limit, inventory_dir):
         "limited": limit is not None and not set(plan.hosts).issubset(limit),
         "left_out": _left_out(plan, limit, endpoint, mirror),
         "release": releases[values["cluster_kubernetes_version"]],
-        "hosts": {host.name: _host(host) for host in plan.hosts.values()},
+        "hosts": {host.name: _host(host, values["cluster_encryption_at_rest"]) for host in plan.hosts.values()},
         "groups": _groups(plan),
         "zones": sorted({host.values["zone"] for host in plan.hosts.values() if host.values["zone"]}),
         "endpoint": endpoint,
@@ -121,6 +121,8 @@ def _build(plan, releases, limit, inventory_dir):
             "pod_security_exempt_namespaces": list(dict.fromkeys(POD_SECURITY_EXEMPT + values["cluster_pod_security_exempt_namespaces"])),
             "default_deny_namespaces": list(dict.fromkeys(values["cluster_default_deny_namespaces"])),
         },
+        "encryption": {"enabled": values["cluster_encryption_at_rest"], "resources": values["cluster_encryption_resources"],
+                       "path": "%s/%s" % (pki.APISERVER_FOLDER, pki.ENCRYPTION)},
         "apiserver_sans": sans,
         "pki": pki.bundle(plan, pki_host, sans, mirrored),
         "hosts_file": _hosts_file(plan, endpoint),
@@ -160,7 +162,7 @@ def _groups(plan):
     return groups
 
 
-def _host(host):
+def _host(host, encrypted):
     is_control_plane, is_worker = host.is_in("control_plane"), host.is_in("workers")
     zone = host.values["zone"]
     labels = dict({ZONE_LABEL: zone} if zone else {}, **host.values["cluster_node_labels"])
@@ -173,7 +175,7 @@ def _host(host):
         "is_etcd": host.is_in("etcd"), "is_control_plane": is_control_plane, "is_worker": is_worker, "is_node": is_node,
         "is_load_balancer": host.is_in("load_balancers"), "is_mirror": host.is_in("mirror"),
         "labels": labels if is_node else {}, "taints": taints + host.values["cluster_node_taints"] if is_node else [],
-        "pki_files": pki.host_files(host),
+        "pki_files": pki.host_files(host, encrypted),
     }
 
 

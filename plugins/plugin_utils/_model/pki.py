@@ -12,6 +12,9 @@ ETCD = "/etc/etcd/pki"
 KUBERNETES = "/etc/kubernetes/pki"
 OURS = "/etc/ironrack"
 SERVICE_CA = OURS + "/service-ca.crt"
+#: What the API servers read beside their certificates. Their pod mounts the folder, so it is not one that holds anything else.
+APISERVER_FOLDER = "/etc/kubernetes/ironrack"
+ENCRYPTION = "encryption.yaml"
 
 
 def _sans(names):
@@ -72,8 +75,11 @@ def _pair(path, source):
     return [(path + ".crt", source + ".crt"), (path + ".key", source + ".key")]
 
 
-def host_files(host):
-    """:returns: the part ``pki_files`` of one host: where which file of the bundle goes, in the order of their paths."""
+def host_files(host, encrypted):
+    """:returns: the part ``pki_files`` of one host: where which file of the bundle goes, in the order of their paths.
+
+    :param encrypted: whether the API servers encrypt what they store.
+    """
     files = []
     if host.is_in("etcd"):
         files += [(ETCD + "/ca.crt", "etcd-ca.crt")] + _pair(ETCD + "/member", "etcd-" + host.name)
@@ -86,6 +92,7 @@ def host_files(host):
         files += _pair(KUBERNETES + "/apiserver-kubelet-client", "apiserver-kubelet-client")
         files += _pair(KUBERNETES + "/apiserver-etcd-client", "apiserver-etcd-client") + [(KUBERNETES + "/etcd/ca.crt", "etcd-ca.crt")]
         files += _pair(OURS + "/csr-approver", "csr-approver")
+        files += [("%s/%s" % (APISERVER_FOLDER, ENCRYPTION), ENCRYPTION)] if encrypted else []
     if host.is_in("workers"):
         files.append((KUBERNETES + "/ca.crt", "kubernetes-ca.crt"))
     if host.is_in("load_balancers"):
@@ -97,5 +104,5 @@ def host_files(host):
 def _file(path, source):
     owner = "etcd" if path.startswith(ETCD + "/") else "root"
     # Kubernetes' certificates are no secret, but only root's processes read them, and the CIS benchmark asks for it.
-    private = path.endswith(".key") or path.startswith(KUBERNETES + "/")
+    private = source.endswith(".key") or source == ENCRYPTION or path.startswith(KUBERNETES + "/")
     return {"path": path, "source": source, "mode": "0600" if private else "0644", "owner": owner, "group": owner}

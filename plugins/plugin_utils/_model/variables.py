@@ -86,6 +86,12 @@ VARIABLES = (
     _variable("cluster_pki_etcd_ca", "dict of str", {},
               "The site's own CA for etcd: paths of cert and key, and of the chain above an intermediate, on the PKI host.",
               keys=("cert", "key", "chain")),
+    _variable("cluster_encryption_at_rest", "bool", True,
+              "Whether the API servers encrypt what they store in etcd. The key is made once and kept in the PKI store; 'false' is refused as "
+              "long as data is encrypted."),
+    _variable("cluster_encryption_resources", "list of str", ["secrets"],
+              "The kinds of objects that are encrypted in etcd, such as 'secrets' or 'deployments.apps'. On a built cluster encryption_rotate.yml "
+              "adds a kind; none is taken away."),
     _variable("cluster_packages_from_mirror", "bool", True, "Whether hosts of a mirrored cluster take OS packages from the mirror too."),
     _variable("cluster_hooks", "dict of str", {}, "The site's own tasks: name of a hook -> task file."),
     _variable("cluster_plan", "bool", False, "Run every play in check mode: nothing is changed, and the run says what would be."),

@@ -54,6 +54,11 @@ def test_a_folder_is_empty_when_the_same_call_removes_all_of_it():
     assert compare(wanted("absent"), seen, frozenset(["/etc/x/a", "/etc/x/b"])).problem is None
 
 
+def test_a_secret_that_goes_does_not_show_in_the_diff_either():
+    change = compare(wanted("absent", secret=True), Seen("file", b"hunter1\n", 0o600, 0, 0, None, ()))
+    assert "hunter1" not in str(diff_of(change)) and "secret" in diff_of(change)["before"]
+
+
 def test_a_secret_never_shows_in_the_diff():
     change = compare(wanted(data=b"hunter2\n", secret=True), Seen("file", b"hunter1\n", 0o644, 0, 0, None, ()))
     assert "hunter" not in repr(diff_of(change))

@@ -102,7 +102,7 @@ def test_every_path_that_the_api_server_is_given_lies_in_one_of_its_mounts():
     mounts = {volume["mountPath"]: volume["readOnly"] for volume in server["extraVolumes"]}
     assert mounts == {"/etc/kubernetes/ironrack": True, "/var/log/kubernetes/audit": False}
     paths = [value for value in arguments(server).values() if value.startswith("/")]
-    assert len(paths) == 5 and all(path.rpartition("/")[0] in list(mounts) + ["/etc/kubernetes/pki"] for path in paths)
+    assert len(paths) == 6 and all(path.rpartition("/")[0] in list(mounts) + ["/etc/kubernetes/pki"] for path in paths)
 
 
 def test_tls_1_3_names_no_suites():
@@ -118,6 +118,20 @@ def test_tls_1_3_names_no_suites():
 def test_the_site_may_say_itself_who_is_anonymous(own, ours):
     flags = arguments(by_kind(documents(model(cluster_apiserver_extra_args=own), "cp1"))["ClusterConfiguration"]["apiServer"])
     assert ("authentication-config" in flags) is ours and own.items() <= flags.items()
+
+
+def test_encryption_comes_with_its_file_and_goes_with_its_switch():
+    cluster = model()
+    volumes = by_kind(documents(cluster, "cp1"))["ClusterConfiguration"]["apiServer"]["extraVolumes"]
+    assert volumes == [{"name": "ironrack", "hostPath": "/etc/kubernetes/ironrack", "mountPath": "/etc/kubernetes/ironrack", "readOnly": True,
+                        "pathType": "DirectoryOrCreate"}]
+    files = {entry["path"]: entry for entry in cluster["hosts"]["cp2"]["pki_files"]}
+    assert files[cluster["encryption"]["path"]] == {
+        "path": "/etc/kubernetes/ironrack/encryption.yaml", "source": "encryption.yaml", "mode": "0600", "owner": "root", "group": "root"}
+    assert cluster["encryption"]["path"] not in {entry["path"] for entry in cluster["hosts"]["gpu1"]["pki_files"]}
+    without = model(cluster_encryption_at_rest=False)
+    assert not [name for name in arguments(by_kind(documents(without, "cp1"))["ClusterConfiguration"]["apiServer"]) if "encryption" in name]
+    assert without["encryption"]["path"] not in {entry["path"] for entry in without["hosts"]["cp2"]["pki_files"]}
 
 
 def test_labels_and_taints():

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import subprocess
 
@@ -40,11 +41,11 @@ CERTIFICATES = [
 ]
 
 
-def converge(store, authorities=None, certificates=None, keypairs=("sa",), check=False, host=None, now=None, renew=60):
+def converge(store, authorities=None, certificates=None, keypairs=("sa",), check=False, host=None, now=None, renew=60, encryption=None):
     specs = parse_specs(authorities or AUTHORITIES, [{"name": name} for name in keypairs],
                         CERTIFICATES if certificates is None else certificates)
     result = Bundle(str(store), Cli(host or Host()), renew, check, now)
-    result.converge(specs[0], list(keypairs), specs[1])
+    result.converge(specs[0], list(keypairs), specs[1], encryption)
     return result
 
 
@@ -336,3 +337,78 @@ def test_bad_input_is_refused_with_all_reasons():
         parse_specs([{"name": "a/b", "common_name": "x", "cert": "/only", "key": ""}], [],
                     [{"name": "c", "authority": "nobody", "common_name": 'a"b', "sans": ["cp1", "IP:1.2.3"], "usages": ["client"]}])
     assert len(error.value.details["reasons"]) == 6
+
+
+ENCRYPTED = {"enabled": True, "resources": ["secrets"]}
+NOT_ENCRYPTED = {"enabled": False, "resources": ["secrets"]}
+
+
+def providers(result):
+    (block,) = json.loads(result.files["encryption.yaml"])["resources"]
+    return [next(iter(provider)) for provider in block["providers"]]
+
+
+def test_the_key_of_the_data_in_etcd_is_made_once(store):
+    first = converge(store, encryption=ENCRYPTED)
+    kept = (store / "encryption-keyring.json").read_bytes()
+    second = converge(store, encryption=ENCRYPTED)
+    assert names(first)[0] == "encryption-keyring.json" and second.changes == [] and second.warnings == []
+    assert (store / "encryption-keyring.json").read_bytes() == kept and second.files == first.files
+    assert os.stat(str(store / "encryption-keyring.json")).st_mode & 0o777 == 0o600
+    assert providers(first) == ["secretbox", "identity"]
+    assert json.loads(kept)["keys"][0]["secret"] not in json.dumps([first.changes, first.warnings, json.loads((store / "index.json").read_text())])
+
+
+def test_a_check_run_makes_no_key(store):
+    result = converge(store, encryption=ENCRYPTED, check=True)
+    assert result.files["encryption.yaml"] == PLACEHOLDER and not store.exists()
+
+
+def test_on_a_built_cluster_the_first_key_only_reads(built):
+    result = converge(built, encryption=ENCRYPTED)
+    assert providers(result) == ["identity", "secretbox"]
+    assert "still written to etcd in clear text" in result.warnings[0]
+
+
+@pytest.mark.parametrize("dies_at", range(0, 14, 3))
+def test_killed_in_its_first_run_it_is_still_a_new_cluster(store, dies_at):
+    with pytest.raises(KeyboardInterrupt):
+        converge(store, host=Host(dies_at), encryption=ENCRYPTED)
+    assert providers(converge(store, encryption=ENCRYPTED)) == ["secretbox", "identity"]
+
+
+def test_encryption_is_not_switched_off_over_encrypted_data(store):
+    converge(store, encryption=ENCRYPTED)
+    kept = (store / "encryption-keyring.json").read_bytes()
+    with pytest.raises(IronrackError, match="encryption_rotation_goal=plain"):
+        converge(store, encryption=NOT_ENCRYPTED)
+    assert (store / "encryption-keyring.json").read_bytes() == kept
+
+
+def test_encryption_is_switched_off_once_all_is_in_clear_text(store):
+    converge(store, encryption=ENCRYPTED)
+    keyring = json.loads((store / "encryption-keyring.json").read_text())
+    (store / "encryption-keyring.json").write_text(json.dumps(dict(keyring, order=["identity", "key1"])))
+    assert converge(store, encryption=NOT_ENCRYPTED).changes == []
+    assert "clear text" in converge(store, encryption=ENCRYPTED).warnings[0]
+
+
+def test_without_encryption_there_is_no_key(store):
+    result = converge(store, encryption=NOT_ENCRYPTED)
+    assert "encryption.yaml" not in result.files and not (store / "encryption-keyring.json").exists()
+
+
+def test_a_lost_keyring_is_not_replaced(store):
+    converge(store, encryption=ENCRYPTED)
+    (store / "encryption-keyring.json").unlink()
+    with pytest.raises(IronrackError, match="a new one could read none of it"):
+        converge(store, encryption=ENCRYPTED)
+
+
+def test_an_open_keyring_is_closed_and_a_new_kind_of_object_waits_for_a_rotation(store):
+    converge(store, encryption=ENCRYPTED)
+    os.chmod(str(store / "encryption-keyring.json"), 0o644)
+    result = converge(store, encryption={"enabled": True, "resources": ["secrets", "configmaps"]})
+    assert names(result) == ["encryption-keyring.json"] and os.stat(str(store / "encryption-keyring.json")).st_mode & 0o777 == 0o600
+    assert json.loads(result.files["encryption.yaml"])["resources"][0]["resources"] == ["secrets"]
+    assert "configmaps: not encrypted in etcd yet" in result.warnings[0]

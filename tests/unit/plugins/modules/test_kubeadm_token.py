@@ -15,7 +15,9 @@ import pytest
 import yaml
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError
-from ansible_collections.ironrack.cluster.plugins.module_utils._kube.client import KubeUnreachable, kubeconfig_ca
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.http import HttpError, Response
+from ansible_collections.ironrack.cluster.plugins.module_utils._kube.client import KubeClient, KubeUnreachable, kubeconfig_ca
+from ansible_collections.ironrack.cluster.plugins.module_utils._kube.kubeconfig import without_secrets
 from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm import token as tokens
 from ansible_collections.ironrack.cluster.plugins.modules import kubeadm_token, kubeconfig
 
@@ -164,3 +166,39 @@ def test_the_key_is_in_no_diff(tmp_path):
 def test_what_is_no_pem_is_refused(tmp_path):
     with pytest.raises(IronrackError, match="key of the kubeconfig"):
         kubeconfig.run(Module(path=str(tmp_path / "x"), cluster_name="c", user="u", server="s", ca=PEM, cert=PEM, key=""))
+
+
+@pytest.mark.parametrize("line", ("    client-key-data: %s", "    token: %s", '    "password": "%s"', "user: {name: x, token: %s}", "      id-token: %s"))
+def test_no_login_of_a_kubeconfig_that_is_replaced_shows(line):
+    assert "hunter2" not in without_secrets("users:\n" + line % "hunter2" + "\n")
+    assert without_secrets("    certificate-authority-data: abc\n") == "    certificate-authority-data: abc\n"
+
+
+class Http:
+    def __init__(self, *answers):
+        self.answers, self.sent = list(answers), []
+
+    def request(self, method, address, body=None, headers=None):
+        self.sent.append((method, address, body, headers))
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def test_a_plain_request_carries_its_kinds_and_the_login(tmp_path, monkeypatch):
+    path = tmp_path / "kubeconfig"
+    path.write_text(yaml.safe_dump({
+        "apiVersion": "v1", "kind": "Config", "current-context": "c", "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": {"server": "https://192.0.2.1:6443"}}], "users": [{"name": "u", "user": {"token": "hunter2"}}]}))
+    api = KubeClient(str(path))
+    http = Http(Response(200, {}, b'{"items": []}'), Response(409, {}, b""), Response(502, {}, b"<html>"), HttpError("cut"))
+    monkeypatch.setattr(api, "_http", http)
+    assert api.request("GET", "/api/v1/secrets", accept="application/json;as=X") == (200, {"items": []})
+    assert api.request("PATCH", "/x", body={"a": 1}, content_type="application/merge-patch+json") == (409, {})
+    assert http.sent[0] == ("GET", "https://192.0.2.1:6443/api/v1/secrets", None, {"Accept": "application/json;as=X", "Authorization": "Bearer hunter2"})
+    assert http.sent[1][2:] == (b'{"a": 1}', {"Accept": "application/json", "Content-Type": "application/merge-patch+json", "Authorization": "Bearer hunter2"})
+    with pytest.raises(IronrackError, match="answered 502 with what is no JSON"):
+        api.request("GET", "/x")
+    with pytest.raises(KubeUnreachable, match="did not answer: cut"):
+        api.request("GET", "/x")

@@ -64,7 +64,7 @@ def test_the_lab():
 
 def test_certificates_of_the_lab_match_what_hosts_get():
     model = model_of(*lab())
-    made = {authority["name"] + ".crt" for authority in model["pki"]["authorities"]} | {"sa.key", "sa.pub"}
+    made = {authority["name"] + ".crt" for authority in model["pki"]["authorities"]} | {"sa.key", "sa.pub", "encryption.yaml"}
     made |= {authority["name"] + end for authority in model["pki"]["authorities"] for end in (".key", "-chain.crt")}
     for certificate in model["pki"]["certificates"]:
         made |= {certificate["name"] + ".crt", certificate["name"] + ".key"}

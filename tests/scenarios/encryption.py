@@ -1,0 +1,108 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Secrets lie encrypted in etcd, seen from etcd itself, and their key is rotated by a run that is killed on the way."""
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+import uuid
+
+from kubernetes import client, config
+
+from .common import OUTPUT, ROOT, NotProved, on, playbook, say
+
+KUBECONFIG = OUTPUT / "kubeconfig"
+PROBE = "ironrack-encryption-probe"
+SEAL = re.compile(r"^k8s:enc:secretbox:v1:(key\d+):", re.MULTILINE)
+# A task of the rotation that has begun when the run is killed: on record, not yet delivered.
+KILLED_AT = "The control planes have the keys of this stage"
+LIMIT = 900
+
+
+def keys_in_etcd(inventory):
+    """:returns: {name of a Secret in etcd: the key that it is sealed with, or "" for clear text}."""
+    members = json.loads(subprocess.run(["ansible-inventory", "-i", str(inventory), "--list"], cwd=ROOT, check=True, capture_output=True,
+                                        text=True).stdout)["etcd"]["hosts"]
+    etcdctl = ["sudo", "/usr/local/bin/etcdctl", "--endpoints=https://127.0.0.1:2379", "--cacert=/etc/etcd/pki/ca.crt",
+               "--cert=/etc/etcd/pki/health-client.crt", "--key=/etc/etcd/pki/health-client.key"]
+    names = on(members[0], *etcdctl, "get", "--prefix", "/registry/secrets/", "--keys-only").split()
+    found = {}
+    for name in names:
+        # Only the first bytes are looked at: what follows is sealed, and in clear text it is nobody's business.
+        head = subprocess.run(["ssh", "-F", str(OUTPUT.parent / "ssh_config"), members[0], *etcdctl, "get", name, "--print-value-only"], check=True,
+                              capture_output=True, timeout=60).stdout[:64].decode("utf-8", "replace")
+        seal = SEAL.match(head)
+        found[name] = seal.group(1) if seal else ""
+    return found
+
+
+def sealed(inventory):
+    """:returns: the one key that every Secret in etcd is sealed with. :raises NotProved: where that is not so."""
+    seen = keys_in_etcd(inventory)
+    if not any(PROBE in name for name in seen):
+        raise NotProved("the Secret that was made is not among the %d in etcd: nothing can be said" % len(seen))
+    keys = sorted(set(seen.values()))
+    if len(keys) != 1 or not keys[0]:
+        raise NotProved("Secrets in etcd are sealed with %s" % {key or "nothing": sum(one == key for one in seen.values()) for key in keys})
+    return keys[0], len(seen)
+
+
+def probe():
+    """:returns: (the API, a random value that a Secret holds)."""
+    core = client.CoreV1Api(config.new_client_from_config(str(KUBECONFIG)))
+    value = uuid.uuid4().hex
+    body = client.V1Secret(metadata=client.V1ObjectMeta(name=PROBE), string_data={"value": value})
+    if any(one.metadata.name == PROBE for one in core.list_namespaced_secret("default", _request_timeout=20).items):
+        core.delete_namespaced_secret(PROBE, "default")
+    core.create_namespaced_secret("default", body)
+    return core, value
+
+
+def encrypted(inventory):
+    """Every Secret in etcd is sealed with one key."""
+    core, _value = probe()
+    key, number = sealed(inventory)
+    core.delete_namespaced_secret(PROBE, "default")
+    say("%d Secrets in etcd, all sealed with %s" % (number, key))
+
+
+def killed_rotation(inventory):
+    """Begin a rotation and kill it between a record and its delivery."""
+    log = OUTPUT / "rotate-killed.log"
+    with log.open("w") as output:
+        run = subprocess.Popen(["ansible-playbook", "-i", str(inventory), "playbooks/encryption_rotate.yml"], cwd=ROOT, stdin=subprocess.DEVNULL,
+                               stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+        end = time.monotonic() + LIMIT
+        # The second time: the first key of the rotation is everywhere, and the record already says that the new one writes.
+        while log.read_text().count(KILLED_AT) < 2:
+            if run.poll() is not None or time.monotonic() > end:
+                raise NotProved("the rotation ended with %s before it could be killed: %s" % (run.returncode, log))
+            time.sleep(0.2)
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+
+
+def key_rotated(inventory):
+    """The key is rotated: killed in the middle, resumed, and afterwards nothing in etcd needs the old one."""
+    core, value = probe()
+    before, _number = sealed(inventory)
+    killed_rotation(inventory)
+    seconds, _counts = playbook(inventory, "encryption_rotate", record="rotate")
+    after, number = sealed(inventory)
+    if after == before:
+        raise NotProved("Secrets are still sealed with %s" % before)
+    read = core.read_namespaced_secret(PROBE, "default").data["value"]
+    if base64.b64decode(read).decode() != value:
+        raise NotProved("a Secret does not hold what it held before the rotation")
+    core.delete_namespaced_secret(PROBE, "default")
+    _seconds, counts = playbook(inventory, "site", record="after-rotation")
+    if counts["changed"]:
+        raise NotProved("site.yml changes what the rotation left: %s" % counts["changed"])
+    say("key rotated from %s to %s, killed and resumed in %.0f s: %d Secrets sealed with the new key, and site.yml has nothing to change" % (
+        before, after, seconds, number))

@@ -1,0 +1,223 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""No secret of the cluster stands where somebody may read it: logs, diffs, fact caches, reports, journals, command lines, environments.
+
+Every secret that the lab's cluster holds is looked for, by its value and in base64, while a run is active and after it. A scan that finds
+nothing proves nothing by itself: so a fresh random canary is put into each kind of place on each host first, and each has to be found there.
+Counts are printed, never a secret.
+"""
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets as random_source
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from kubernetes import client, config
+
+from . import secrets_host
+from .common import OUTPUT, ROOT, NotProved, playbook, say
+from .files import hosts_of
+from .needles import Matcher, key_lines
+
+KUBECONFIG = OUTPUT / "kubeconfig"
+SEARCH_LIMIT, WATCH_LIMIT = 600, 1500
+CACHE = OUTPUT / "secrets-facts"
+# Searched by itself; and the folder in which inventories/lab-own keeps the password of its registry.
+KEEPERS = {CACHE, OUTPUT / "site"}
+CONTROLLER = "controller"
+HOST_KINDS = ("log files", "temporary files", "journal", "command lines", "environments")
+CONTROLLER_KINDS = ("run logs and diffs", "reports", "fact caches", "temporary files", "command lines", "environments")
+REPORTS = (".html", ".json")
+
+
+def program(request):
+    """:returns: the source that answers one request, with the request in it."""
+    folder = Path(__file__).parent
+    source = (folder / "needles.py").read_text() + "\n" + (folder / "secrets_host.py").read_text().replace(
+        "from __future__ import annotations\n", "").replace("from tests.scenarios.needles import Matcher, key_lines\n", "")
+    packed_request = base64.b64encode(json.dumps(request).encode()).decode()
+    return source + "\nprint(json.dumps(answer(json.loads(base64.b64decode(%r)))))\n" % packed_request
+
+
+def ask(host, request, timeout=SEARCH_LIMIT):
+    """Run the half of the hosts as root on one of them. :returns: its answer."""
+    done = subprocess.run(["ssh", "-F", str(OUTPUT.parent / "ssh_config"), host, "sudo", "python3", "-"], input=program(request), capture_output=True,
+                          text=True, timeout=timeout, check=False)
+    if done.returncode:
+        # What python says of a failure may quote the program, and the request is in it: only its last line is told.
+        raise NotProved("the scan on %s ended with status %d: %s" % (host, done.returncode, (done.stderr.strip().splitlines() or ["?"])[-1][:200]))
+    return json.loads(done.stdout)
+
+
+def registry_password(inventory):
+    """:returns: the password of the site's own registry, or "" where there is none. It is a template, so a host's variables are evaluated."""
+    asked = subprocess.run(["ansible", hosts_of(inventory)[0], "-i", str(inventory), "-m", "ansible.builtin.debug", "-a", "var=cluster_registry"],
+                           cwd=ROOT, check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=dict(os.environ, ANSIBLE_NOCOLOR="1"))
+    told = json.loads(asked.stdout[asked.stdout.index("{"):])["cluster_registry"]
+    return told.get("password", "") if isinstance(told, dict) else ""
+
+
+def of_the_cluster(inventory):
+    """:returns: {label: [secrets]} that no host's files tell: the bootstrap tokens, the registry's password, the administrator's key."""
+    found = {"admin kubeconfig": key_lines(base64.b64decode(next(
+        line.split(": ", 1)[1] for line in KUBECONFIG.read_text().splitlines() if line.strip().startswith("client-key-data: "))).decode())}
+    core = client.CoreV1Api(config.new_client_from_config(str(KUBECONFIG)))
+    for secret in core.list_namespaced_secret("kube-system", field_selector="type=bootstrap.kubernetes.io/token", _request_timeout=20).items:
+        found["bootstrap token %s" % secret.metadata.name] = [base64.b64decode(secret.data["token-secret"]).decode()]
+    password = registry_password(inventory)
+    if password:
+        found["registry password"] = [password]
+    return found
+
+
+def collected(inventory, hosts):
+    """:returns: {label: [secrets]} of the cluster. :raises NotProved: where a kind of them is missing, since then not all were looked for."""
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        answers = dict(zip(hosts, pool.map(lambda host: ask(host, {"what": "collect"}), hosts)))
+    found = {"%s:%s" % (host, label): values for host, answer in answers.items() for label, values in answer.items()}
+    found.update(of_the_cluster(inventory))
+    for part in ("kubernetes-ca.key", "etcd-ca.key", "front-proxy-ca.key", "service-ca.key", "/sa.key", "admin.key", "encryption-keyring.json key1",
+                 "/etc/kubernetes/pki/ca.key", "/etc/etcd/pki/member.key", "admin kubeconfig"):
+        if not any(part in label for label in found):
+            raise NotProved("no %s was collected: a scan that does not know it says nothing about it" % part)
+    return found
+
+
+def canary():
+    """:returns: a random text of the form of a key's line."""
+    return base64.b64encode(random_source.token_bytes(48)).decode()
+
+
+class Canaries:
+    """A canary for each kind of place on each host, planted at the beginning and gone at the end."""
+
+    def __init__(self, hosts):
+        self._hosts = hosts
+        self.planted = {(host, kind): canary() for host in hosts for kind in HOST_KINDS}
+        self.planted.update({(CONTROLLER, kind): canary() for kind in CONTROLLER_KINDS})
+        self._pids, self._here = {}, []
+        self._folder = Path.home() / ".ansible" / "tmp" / secrets_host.NAME
+
+    def labels(self):
+        """:returns: {label: [canary]}."""
+        return {label(place): [value] for place, value in self.planted.items()}
+
+    def files(self):
+        """:returns: path -> text of the canaries on this machine, some of them as base64 of a longer text."""
+        mine = {kind: value for (host, kind), value in self.planted.items() if host == CONTROLLER}
+        encoded = base64.b64encode(("client-key: %s\n" % mine["reports"]).encode()).decode()
+        return {
+            OUTPUT / "secrets-canary.log": "-old line\n+%s\n" % mine["run logs and diffs"],
+            OUTPUT / "secrets-canary.json": json.dumps({"report": encoded}),
+            CACHE / "canary": json.dumps({"ansible_canary": mine["fact caches"]}),
+            self._folder / "AnsiballZ_canary.py": "payload = %r\n" % mine["temporary files"],
+        }
+
+    def __enter__(self):
+        for path, content in self.files().items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content)
+        wait = [sys.executable, "-c", "import time; time.sleep(1800)"]
+        self._here = [subprocess.Popen(wait + [self.planted[CONTROLLER, "command lines"]]),
+                      subprocess.Popen(wait, env=dict(os.environ, CANARY=self.planted[CONTROLLER, "environments"]))]
+        for host in self._hosts:
+            mine = {kind: value for (name, kind), value in self.planted.items() if name == host}
+            self._pids[host] = ask(host, {"what": "plant", "canaries": mine})
+        return self
+
+    def __exit__(self, *_failure):
+        for process in self._here:
+            process.terminate()
+            process.wait()
+        for path in self.files():
+            path.unlink(missing_ok=True)
+        shutil.rmtree(self._folder, ignore_errors=True)
+        for host, pids in self._pids.items():
+            ask(host, {"what": "tidy", "pids": pids})
+
+
+def label(place):
+    """:returns: a canary's label."""
+    return "canary of %s on %s" % (place[1], place[0])
+
+
+def packed(found):
+    """:returns: secrets as they travel in JSON."""
+    return {name: [{"hex": value.hex()} if isinstance(value, bytes) else value for value in values] for name, values in found.items()}
+
+
+def here(matcher):
+    """:returns: kind -> what was found on this machine, but in what is there to hold a secret."""
+    logs, reports = {"labels": {}, "bytes": 0, "looked_at": 0}, {"labels": {}, "bytes": 0, "looked_at": 0}
+    for path in sorted(OUTPUT.rglob("*")):
+        if not path.is_file() or path == KUBECONFIG or KEEPERS & set(path.parents):
+            continue
+        with path.open("rb") as stream:
+            found, size = matcher.find_in(stream)
+        part = reports if path.suffix in REPORTS else logs
+        secrets_host.merge({"": part}, {"": {"labels": {name: [path.name] for name in found}, "bytes": size, "looked_at": 1}})
+    return {"run logs and diffs": logs, "reports": reports, "fact caches": secrets_host.search_files(matcher, [str(CACHE)]),
+            "temporary files": secrets_host.search_files(matcher, [str(Path.home() / ".ansible")])}
+
+
+def judge(seen, planted):
+    """Judge what was found. Pure.
+
+    :param seen: host -> kind -> {labels: {label: places}, bytes, looked_at}.
+    :param planted: (host, kind) of every canary.
+    :returns: (problems, [(kind, hosts, looked at, bytes)]).
+    """
+    problems, totals = [], {}
+    for host, kind in sorted(planted):
+        part = seen.get(host, {}).get(kind)
+        if not part or not part["bytes"]:
+            problems.append("%s of %s: nothing was read there" % (kind, host))
+        elif label((host, kind)) not in part["labels"]:
+            problems.append("%s of %s: the scan did not find the canary that was planted there, so it would find no secret either" % (kind, host))
+    for host, kinds in sorted(seen.items()):
+        for kind, part in sorted(kinds.items()):
+            total = totals.setdefault(kind, [0, 0, 0])
+            total[0], total[1], total[2] = total[0] + 1, total[1] + part["looked_at"], total[2] + part["bytes"]
+            for name, places in sorted(part["labels"].items()):
+                if not name.startswith("canary of "):
+                    problems.append("%s of %s: %s is in %s" % (kind, host, name, ", ".join(places[:3])))
+    return problems, [(kind, *numbers) for kind, numbers in sorted(totals.items())]
+
+
+def secrets(inventory):
+    """Search everything, with a check run that says all it can (-vvv --diff) in between."""
+    hosts = hosts_of(inventory)
+    shutil.rmtree(CACHE, ignore_errors=True)
+    with Canaries(hosts) as canaries:
+        wanted = dict(collected(inventory, hosts), **canaries.labels())
+        matcher, sent = Matcher(wanted), packed(wanted)
+        with ThreadPoolExecutor(max_workers=len(hosts) + 1) as pool:
+            watching = {host: pool.submit(ask, host, {"what": "watch", "secrets": sent, "seconds": WATCH_LIMIT}, WATCH_LIMIT + 60) for host in hosts}
+            stop = OUTPUT / "secrets-stop"
+            stop.unlink(missing_ok=True)
+            watching[CONTROLLER] = pool.submit(secrets_host.watch, matcher, WATCH_LIMIT, str(stop))
+            try:
+                cache = {"ANSIBLE_CACHE_PLUGIN": "ansible.builtin.jsonfile", "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(CACHE)}
+                playbook(inventory, "site", "--check", "--diff", "-vvv", record="secrets", variables=cache)
+            finally:
+                stop.touch()
+                for host in hosts:
+                    ask(host, {"what": "stop"})
+            seen = {host: waiting.result() for host, waiting in watching.items()}
+            stop.unlink()
+            for host, found in zip(hosts, pool.map(lambda host: ask(host, {"what": "search", "secrets": sent}), hosts)):
+                seen[host].update(found)
+            seen[CONTROLLER].update(here(matcher))
+        problems, totals = judge(seen, canaries.planted)
+    if problems:
+        raise NotProved("%d findings of the secrets scan:\n  %s" % (len(problems), "\n  ".join(problems[:60])))
+    for kind, places, looked, size in totals:
+        say("  %s: 0 secrets in %d looks, %.1f MiB, on %d machines" % (kind, looked, size / 2 ** 20, places))
+    say("secrets scan: %d secrets looked for, 0 found; all %d canaries found" % (len(wanted) - len(canaries.planted), len(canaries.planted)))
