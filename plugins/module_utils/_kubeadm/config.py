@@ -13,6 +13,9 @@ CRI_SOCKET = "unix:///run/containerd/containerd.sock"
 RESOLV_CONF = "/etc/kubernetes/resolv.conf"
 # kubeadm's defaults (1 and 4 minutes) failed on busy machines; these only bound a wait, they do not slow it down.
 TIMEOUTS = {"kubernetesAPICall": "5m0s", "kubeletHealthCheck": "10m0s", "controlPlaneComponentHealthCheck": "10m0s"}
+# An API server that is told to stop says so at /readyz and goes on serving for this long. A balancer that asks each 0.5 s and believes the
+# second no has then sent its clients elsewhere before the port is closed.
+GOODBYE = "5s"
 
 _KUBELET_LABELS = frozenset((
     "kubernetes.io/hostname", "topology.kubernetes.io/zone", "topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/zone",
@@ -96,7 +99,8 @@ def cluster_configuration(cluster):
         "networking": {"podSubnet": network["pod_cidr"], "serviceSubnet": network["service_cidr"], "dnsDomain": cluster["domain"]},
         "dns": {"imageTag": dns_tag},
         "apiServer": {"certSANs": list(cluster["apiserver_sans"]),
-                      "extraArgs": extra_args(quiet, {"kubelet-certificate-authority": PKI + "/ca.crt"}, feature_gates, args["apiserver"])},
+                      "extraArgs": extra_args(quiet, {"kubelet-certificate-authority": PKI + "/ca.crt", "shutdown-delay-duration": GOODBYE},
+                                              feature_gates, args["apiserver"])},
         # Pods' clients may be built on OpenSSL, which trusts nothing below an intermediate whose root it does not know.
         "controllerManager": {"extraArgs": extra_args(quiet, {"root-ca-file": PKI + "/ca-chain.crt"}, feature_gates, args["controller_manager"])},
         "scheduler": {"extraArgs": extra_args(quiet, feature_gates, args["scheduler"])},
@@ -132,8 +136,32 @@ def proxy_configuration(cluster, extra):
     return merged(base, extra)
 
 
+def taint_text(taint):
+    """:returns: a taint as the kubelet's flag wants it."""
+    value = "=%s" % taint["value"] if taint.get("value") else ""
+    return "%s%s:%s" % (taint["key"], value, taint["effect"])
+
+
+def worker_documents(cluster, host, registration, resolv_conf):
+    """:returns: what a built worker's kubelet is rendered from: kubeadm renders it by phases of init only.
+
+    `kubeadm join` gives a worker's taints to the kubelet, and init never does, so they are named as the flag that join makes of them.
+    """
+    registration = dict(registration)
+    if host["taints"]:
+        flag = {"name": "register-with-taints", "value": ",".join(taint_text(taint) for taint in host["taints"])}
+        registration["kubeletExtraArgs"] = registration["kubeletExtraArgs"] + [flag]
+    return [
+        # Without an address kubeadm would look for the interface of a default route, which an air-gapped host need not have.
+        {"apiVersion": KUBEADM_API, "kind": "InitConfiguration", "localAPIEndpoint": {"advertiseAddress": host["address"]},
+         "nodeRegistration": registration},
+        {"apiVersion": KUBEADM_API, "kind": "ClusterConfiguration", "kubernetesVersion": "v%s" % cluster["kubernetes_version"],
+         "networking": {"serviceSubnet": cluster["network"]["service_cidr"], "dnsDomain": cluster["domain"]}},
+        kubelet_configuration(cluster, resolv_conf)]
+
+
 def documents(cluster, name, ignore_preflight_errors=(), kube_proxy_config=None, resolv_conf=""):
-    """All documents for one host: what creates a cluster (control planes only), and what joins one.
+    """All documents for one host: what creates a cluster or renders a built node's files, and what joins one.
 
     Any control plane can be the one that creates the cluster, so each has the same documents apart from its own address.
 
@@ -149,7 +177,7 @@ def documents(cluster, name, ignore_preflight_errors=(), kube_proxy_config=None,
     registration = node_registration(host, ignore_preflight_errors)
     join = {"apiVersion": KUBEADM_API, "kind": "JoinConfiguration", "nodeRegistration": registration, "timeouts": dict(TIMEOUTS)}
     if not host["is_control_plane"]:
-        return [join]
+        return worker_documents(cluster, host, registration, resolv_conf) + [join]
     port = next(server["port"] for server in cluster["api_servers"] if server["name"] == name)
     own_endpoint = {"advertiseAddress": host["address"], "bindPort": port}
     join["controlPlane"] = {"localAPIEndpoint": dict(own_endpoint)}
