@@ -15,10 +15,11 @@ from collections import namedtuple
 #: parts: groups of the host, and 'pki' for the host of the certificate store. servers: host:port that a kubelet of this cluster may use.
 #: version: of Kubernetes. left_out: what the limit of this run leaves out, as the model has it. authorities, store: of the model's pki.
 #: fixed: what a built node must have been built with, as parse.built() names it.
+#: api_servers: host:port of those of the inventory.
 Wants = namedtuple(
     "Wants", ("address", "parts", "profile", "api_port", "endpoint_port", "servers", "cgroup_v1", "version", "left_out", "authorities", "store",
-              "fixed"),
-    defaults=("", (), (), "", {}))
+              "fixed", "api_servers"),
+    defaults=("", (), (), "", {}, ()))
 
 NODE = ("control_plane", "workers")
 #: Oldest and newest tried version by os-release's ID; None: any newer one will do.
@@ -243,6 +244,15 @@ def fixed_settings(probe, wants):
             yield "it was built with %s %s, and %s is asked for" % (name, built, value or "none"), "%s: %s" % (built, why), mend
 
 
+def removed_host(probe, wants):
+    """A balancer would forget an API server that serves, and nobody would know of it any more."""
+    for seen in probe["removed"]:
+        yield ("its balancer leads to the API server of %s (%s), which answers, and the inventory does not have it" % (seen["name"], seen["server"]),
+               "every API server that runs in the inventory",
+               "put %s back into the inventory; if it is to go for good: where it is an etcd member `etcdctl member remove ID` by another one, "
+               "then kubectl delete node %s, and switch it off" % (seen["name"], seen["name"]))
+
+
 def numbers(version):
     """:returns: 1.36.4 as numbers."""
     return tuple(int(part) for part in version.split("."))
@@ -347,5 +357,5 @@ def openssl(probe, wants):
 
 
 CHECKS = (root, operating_system, machine, python, systemd, memory, disk, file_handles, cgroups, kernel, free_ports, own_address,
-          foreign_cluster, fixed_settings, version, another_minor, left_out, authorities, foreign_etcd, container_runtime, openssl)
+          foreign_cluster, fixed_settings, removed_host, version, another_minor, left_out, authorities, foreign_etcd, container_runtime, openssl)
 NAMES = tuple(check.__name__ for check in CHECKS)

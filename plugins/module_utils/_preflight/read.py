@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import json
 import os
 import re
 import shutil
@@ -29,6 +30,7 @@ KUBELET_CONF = "/etc/kubernetes/kubelet.conf"
 KUBELET_CERT = "/var/lib/kubelet/pki/kubelet-client-current.pem"
 MANIFEST = "/etc/kubernetes/manifests/%s.yaml"
 FLANNEL, KUBE_ROUTER = "10-flannel.conflist", "kube-router"
+BALANCER = "/etc/ironrack/balancer-health.json"
 KUBELETS = ("/usr/local/bin/kubelet", "/usr/bin/kubelet")
 #: Seconds for a host that a limited run leaves out to take a connection.
 ANSWER_WITHIN = 3
@@ -73,6 +75,7 @@ def probe(wants, cli=None):
         "kubelet_server": kubelet_server,
         "versions": _versions() if kubelet_server else {},
         "built": _built() if kubelet_server else {},
+        "removed": _removed(wants.api_servers) if "load_balancers" in wants.parts and wants.api_servers else [],
         "etcd_formed": os.path.exists(ETCD_FORMED),
         "files": {
             "limit": parse.open_files(*[text_of(path) for path in ("/proc/1/limits", "/proc/1/status", "/proc/sys/fs/nr_open")]),
@@ -107,6 +110,16 @@ def _built():
     if any(name == KUBE_ROUTER for dummy, name in _processes()):
         found["policy engine"] = KUBE_ROUTER
     return found
+
+
+def _removed(api_servers):
+    """:returns: the API servers that this balancer leads to, the inventory does not have, and that still take a connection."""
+    try:
+        servers = json.loads(text_of(BALANCER) or "{}").get("servers", [])
+        listed = [(one["name"], "%s:%d" % ("[%s]" % one["address"] if ":" in one["address"] else one["address"], one["port"])) for one in servers]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return []
+    return [{"name": name, "server": server} for name, server in listed if server not in api_servers and _answers([server])]
 
 
 def _lacks(need, parts, kubelet_server):

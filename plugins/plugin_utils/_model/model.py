@@ -92,6 +92,7 @@ def _build(plan, releases, limit, inventory_dir):
         "endpoint": endpoint,
         "api_servers": [
             {"name": host.name, "address": host.address, "port": values["cluster_api_port"]} for host in plan.group("control_plane")],
+        "api_server_addresses": [host_port(host.address, values["cluster_api_port"]) for host in plan.group("control_plane")],
         "fixed": _fixed(plan, name),
         "kubelet_servers": _kubelet_servers(plan, endpoint),
         "etcd": etcd,
