@@ -93,7 +93,8 @@ class Nodes:
         for name in foreign:
             self._module.warn(
                 "Node %s is in the cluster, and the inventory does not have it. Nothing was done to it. If it is to stay, put it back into the "
-                "inventory; if it is to go and is a worker, run reset.yml limited to it while it is in the inventory; then: kubectl delete node %s" % (name, name))
+                "inventory; if it is to go and is a worker, run reset.yml limited to it while it is in the inventory; "
+                "then: kubectl delete node %s" % (name, name))
         return dict(result(self._told), strangers=foreign)
 
     def _bring(self, name, node):

@@ -251,7 +251,7 @@ class Node:
         node = BuiltNode(self.params, self.files, self.host, self.record)
         node.look(self.params["pending"] if self.module.check_mode else ())
         if not self.module.check_mode:
-            node.adopt(built=action in (planning.INIT, planning.RESET_THEN_INIT))
+            node.adopt(built=action != planning.NONE)
         told = reasons(node.steps)
         if not told:
             return

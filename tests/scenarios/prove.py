@@ -17,8 +17,8 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import operate, own_parts
-from .common import OUTPUT, ROOT, NotProved, playbook, say
+from . import changes, operate, own_parts
+from .common import OUTPUT, ROOT, NotProved, compare, playbook, say
 
 
 MOST_ON_A_HOST = 20
@@ -28,9 +28,6 @@ LISTED = ("/", "/var/lib/containerd", "/var/lib/kubelet", "/var/lib/etcd")
 # What may differ although no task changed anything: logs, sudo's and Ansible's own traces, and what the system writes about itself.
 UNWATCHED = ("/proc", "/sys", "/dev", "/run", "/tmp", "/var/tmp", "/var/log", "/var/lib/systemd", "/var/lib/sudo", "/var/lib/private",
              "/var/cache/ldconfig", "/root/.ansible", "/home/operator/.ansible")
-# (task, why): where a check run on fresh hosts cannot know what the real run does.
-EXPLAINED = {
-}
 
 
 def hosts_of(inventory):
@@ -125,20 +122,6 @@ def converge(inventory):
             compare(what, json.loads(predicted.read_text())["changed"], counts["changed"])
 
 
-def compare(what, predicted, changed):
-    """:raises NotProved: where the pairs that were predicted are not those that changed."""
-    said, did = {tuple(pair) for pair in predicted}, {tuple(pair) for pair in changed}
-    if not did:
-        raise NotProved("the real run changed nothing: the comparison would say nothing")
-    open_ends = [(word, host, task) for word, pairs in (("only predicted", said - did), ("not predicted", did - said)) for host, task in sorted(pairs)]
-    for word, host, task in open_ends:
-        say("  %s: %s on %s%s" % (word, task, host, " (%s)" % EXPLAINED[task] if task in EXPLAINED else ""))
-    unexplained = [pair for pair in open_ends if pair[2] not in EXPLAINED]
-    if unexplained:
-        raise NotProved("%d (host, task) pairs differ between %s and the real run" % (len(unexplained), what))
-    say("%s predicted all %d changes of the real run%s" % (what, len(did), ", but %d that are explained" % len(open_ends) if open_ends else ""))
-
-
 def again(inventory):
     """A second run changes nothing and stays within its budget of tasks."""
     seconds, counts = playbook(inventory, "site", record="again")
@@ -193,6 +176,7 @@ STEPS = {
     "faults": operate.faults, "faults-measured": operate.faults_measured, "join-without-cp1": operate.join_without_cp1,
     "through-jump-host": operate.through_jump_host, "killed": operate.killed, "reset-refused": operate.reset_refused, "reset": operate.reset,
     "site-services": own_parts.site_services, "own-parts": own_parts.own_parts,
+    "changes": changes.changes,
 }
 
 

@@ -26,8 +26,6 @@ ADMIN_CONF = "/etc/kubernetes/admin.conf"
 KUBECTL = "/usr/local/bin/kubectl"
 KUBELET_CERT = "/var/lib/kubelet/pki/kubelet-client-current.pem"
 MANAGER = "ironrack.cluster"
-#: Port and path of the other components' own health checks; they listen on this host only, with a certificate that they make themselves.
-HEALTH = {"kube-controller-manager": 10257, "kube-scheduler": 10259}
 
 
 class NodeFiles:
@@ -122,9 +120,9 @@ class NodeFiles:
                 ages.append(time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"))
         return min(ages) if ages else None
 
-    def component_ready(self, name):
-        """:returns: (whether kube-controller-manager or kube-scheduler is well, what it said)."""
-        return self._asked("https://127.0.0.1:%d/healthz" % HEALTH[name], HttpClient(verify=False))
+    def component_ready(self, address, port):
+        """:returns: (whether kube-controller-manager or kube-scheduler is well, what it said). Their certificates are made by themselves."""
+        return self._asked(url(address, port, "/healthz"), HttpClient(verify=False))
 
     def kubelet_ready(self, address, port, endpoint, node, client=None):
         """:returns: (whether the kubelet is well and its Node Ready, what was seen).

@@ -69,7 +69,7 @@ class BuiltNode:
     def adopt(self, built=False):
         """Note that this node runs its configuration, where that is so and is not noted yet.
 
-        :param built: the node was created from these very documents just now, the cluster's own copies too.
+        :param built: kubeadm came to its end just now. What the cluster keeps is from its init, or is the business of those that were there before.
         """
         if built:
             self.steps = self.steps._replace(upload=False, proxy=False)
@@ -144,7 +144,7 @@ class BuiltNode:
                 return False, "the kubelet has not started a new %s yet" % name
             if path == MANIFESTS[0]:
                 return self._host.api_ready(self._params["address"], self._params["port"])
-            return self._files.component_ready(name)
+            return self._files.component_ready(*rollout.component_endpoint(self._rendered[path].decode("utf-8", "replace")))
 
         self._wait(ready, "%s of %s to run with its new manifest (crictl ps -a and /var/log/pods on it say why it does not)" % (
             name, self._params["node_name"]), POD_WAIT, interval=0.5)

@@ -137,6 +137,17 @@ def with_patches(documents, folder):
     return patched
 
 
+def component_endpoint(manifest):
+    """:returns: (address, port) of the health check of kube-controller-manager or kube-scheduler, by the probe in its manifest.
+
+    :param manifest: text of the static pod as kubeadm writes it.
+    """
+    flags = dict(re.findall(r"- --(bind-address|secure-port)=(\S+)", manifest))
+    address, name = flags.get("bind-address", "127.0.0.1"), re.search(r"^  name: (\S+)$", manifest, re.M)
+    default = 10259 if name and name.group(1) == "kube-scheduler" else 10257
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address), int(flags.get("secure-port", default))
+
+
 def health_endpoint(kubelet_config):
     """:returns: (address, port) of the kubelet's own health check, port 0 where it is switched off.
 

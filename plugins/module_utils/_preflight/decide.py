@@ -10,6 +10,7 @@ This is a private module_utils package: it may change in any release.
 """
 from __future__ import annotations
 
+import ipaddress
 from collections import namedtuple
 
 #: parts: groups of the host, and 'pki' for the host of the certificate store. servers: host:port that a kubelet of this cluster may use.
@@ -235,11 +236,19 @@ FIXED = {
 }
 
 
+def _same(one, other):
+    """:returns: whether two settings are the same; an address has several spellings."""
+    try:
+        return ipaddress.ip_network(one, strict=False) == ipaddress.ip_network(other, strict=False)
+    except ValueError:
+        return one == other
+
+
 def fixed_settings(probe, wants):
     """What would strand what runs is compared with what runs, and not with what an earlier run was told."""
     for name, value in sorted(wants.fixed.items()):
         built = probe["built"].get(name)
-        if built and built != value:
+        if built and not _same(built, value):
             why, mend = FIXED[name]
             yield "it was built with %s %s, and %s is asked for" % (name, built, value or "none"), "%s: %s" % (built, why), mend
 

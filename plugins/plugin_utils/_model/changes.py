@@ -142,10 +142,11 @@ HOSTS = (
     ("a worker is added", ROLLED_OUT, "it joins; the other hosts get its name"),
     ("a control plane or an etcd member is added", ROLLED_OUT, "it joins etcd as a learner, then the cluster; the balancers lead to it once it is ready"),
     ("a balancer is added", ROLLED_OUT, "it is installed, and the others learn of it"),
-    ("a worker is taken out that is still a node", BY_HAND, "the run names it and ends red (nodes_present), and touches nothing of it: run reset.yml "
-                                                         "limited to it while it is in the inventory, then kubectl delete node"),
+    ("a worker is taken out that is still a node", BY_HAND,
+     "the run names it and ends red (nodes_present), and touches nothing of it: run reset.yml limited to it while it is in the inventory, then "
+     "kubectl delete node"),
     ("a control plane is taken out that still answers", REFUSED, "no balancer forgets it (preflight: removed_host)"),
-    ("an etcd member is taken out that is still one", BY_HAND, "the run names it and ends red (etcd_healthy): `etcdctl member remove ID` by one of "
-                                                              "the others, then switch it off"),
+    ("an etcd member is taken out that is still one", BY_HAND,
+     "the run names it and ends red (etcd_healthy): `etcdctl member remove ID` by one of the others, then switch it off"),
     ("a host is renamed", REFUSED, "its Node and its certificate have the old name (preflight: fixed_settings)"),
 )

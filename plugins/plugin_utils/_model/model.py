@@ -163,6 +163,7 @@ def _host(host):
         "is_load_balancer": host.is_in("load_balancers"), "is_mirror": host.is_in("mirror"),
         "labels": labels if is_node else {}, "taints": taints + host.values["cluster_node_taints"] if is_node else [],
         "pki_files": pki.host_files(host),
+        "fixed": {"cluster_node_address": host.address, "node name": host.name} if is_node else {},
     }
 
 

@@ -67,8 +67,7 @@ def _change(line, certificates):
         change["etcd"] = details.get("action", "")
     elif change["kind"] == "node":
         change["kubeadm"] = details.get("action", "")
-        if change["kubeadm"] == "roll_out":
-            change["rollout"] = list((details.get("rollout") or {}).get("files", []))
+        change["rollout"] = list((details.get("rollout") or {}).get("files", []))
     return change
 
 

@@ -81,10 +81,10 @@ def _etcd(details, _certificates):
 
 
 def _kubeadm(details, _certificates):
-    items = [details["reason"]] if details.get("reason") else []
     rollout = details.get("rollout") or {}
-    if details.get("action") == "roll_out":
-        items = list(rollout.get("steps", [])) + list(rollout.get("files", []))
+    items = list(rollout.get("steps", [])) + list(rollout.get("files", []))
+    if details.get("reason") and details.get("action") != "roll_out":
+        items.insert(0, details["reason"])
     return KUBEADM.get(details.get("action"), "kubeadm would change this host"), items
 
 

@@ -89,7 +89,7 @@ class World:
     def process_age(self, name):
         return 1.0
 
-    def component_ready(self, name):
+    def component_ready(self, address, port):
         return True, ""
 
     def restart_kubelet(self):
@@ -297,6 +297,13 @@ def test_patches_reach_what_kubeadm_writes_itself():
     assert [document.get("patches") for document in patched] == [{"directory": "/run/x"}, None, None, None, {"directory": "/run/x"}]
     assert rollout.with_patches(OLD, "") == OLD
     assert rollout.with_patches([{"kind": "InitConfiguration", "patches": {"directory": "/own"}}], "/run/x")[0]["patches"]["directory"] == "/own"
+
+
+@pytest.mark.parametrize("name, flags, endpoint", [
+    ("kube-scheduler", "", ("127.0.0.1", 10259)), ("kube-controller-manager", "    - --bind-address=::1\n", ("::1", 10257)),
+    ("kube-controller-manager", "    - --bind-address=0.0.0.0\n    - --secure-port=11257\n", ("127.0.0.1", 11257))])
+def test_the_health_check_of_the_other_components(name, flags, endpoint):
+    assert rollout.component_endpoint("metadata:\n  name: %s\n  namespace: kube-system\n%s" % (name, flags)) == endpoint
 
 
 @pytest.mark.parametrize("text, endpoint", [

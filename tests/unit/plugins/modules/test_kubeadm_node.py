@@ -113,7 +113,7 @@ class Files:
     def process_age(self, name):
         return 0.5
 
-    def component_ready(self, name):
+    def component_ready(self, address, port):
         return True, ""
 
     def restart_kubelet(self):

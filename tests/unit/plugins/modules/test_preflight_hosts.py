@@ -135,6 +135,11 @@ def test_an_upgrade_by_one_minor_is_no_problem_whatever_stage_it_is_in(api, kube
     assert bool(found.accepted) == (api < "1.36" or kubelets < "1.36")
 
 
+@pytest.mark.parametrize("built, asked", [("fd00:77::21", "fd00:77:0::21"), ("10.244.0.0/16", "10.244.0.0/16"), ("ironrack", "ironrack")])
+def test_what_is_only_spelt_differently_is_the_same(built, asked):
+    assert decide(probe("w1", built={"cluster_node_address": built}), wants("w1", fixed={"cluster_node_address": asked})) == []
+
+
 def test_a_host_of_another_cluster_is_not_taken_for_one_that_trusts_ours():
     verdict = judge(results({"change": {"ops1": {"store": False}, "w1": {"kubelet_server": "198.51.100.1:6443"}}}))
     assert [problem["check"] for dummy, problem in verdict.problems] == ["foreign_cluster"]
