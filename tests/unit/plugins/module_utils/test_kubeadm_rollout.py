@@ -10,6 +10,7 @@ import json
 
 import pytest
 
+from ansible_collections.ironrack.cluster.plugins.module_utils._common import fs
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.waiting import WaitTimeout
 from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm import rollout
@@ -33,6 +34,12 @@ def hashed(content):
 
 class Killed(BaseException):
     pass
+
+
+@pytest.fixture(autouse=True)
+def no_disk(monkeypatch):
+    """A power loss is no subject here, and there are thousands of records."""
+    monkeypatch.setattr(fs.os, "fsync", lambda handle: None)
 
 
 class World:
