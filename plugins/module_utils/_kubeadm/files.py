@@ -90,7 +90,7 @@ class NodeFiles:
                             hint="kubeadm was to render the files of this node into a folder of their own; nothing was changed.")
             return {path: self.read(os.path.join(folder, os.path.basename(path))) for path in files_of(role)}
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(folder)
 
     @staticmethod
     def write(path, content):

@@ -21,7 +21,8 @@ _NETWORK = "build a second cluster and move the workloads"
 CLUSTER = {
     "cluster_name": (REFUSED, "etcd's cluster token and the kubeconfigs carry it (preflight: fixed_settings)"),
     "cluster_profile": (NO_EFFECT, "what the preflight asks of hosts and of the layout"),
-    "cluster_kubernetes_version": (ROLLED_OUT, "a newer patch: " + _PODS + "; then the kubelets, on all nodes of the run in one task. A downgrade or another minor is refused (preflight: version, another_minor)"),
+    "cluster_kubernetes_version": (ROLLED_OUT, "a newer patch: " + _PODS + "; then the kubelets, on all nodes of the run in one task. "
+                                   "A downgrade or another minor is refused (preflight: version, another_minor)"),
     "cluster_domain": (REFUSED, "running pods and the issuer of their tokens have it; %s (preflight: fixed_settings)" % _NETWORK),
     "cluster_pod_cidr": (REFUSED, "every pod has an address of it; %s (preflight: fixed_settings)" % _NETWORK),
     "cluster_service_cidr": (REFUSED, "every Service has an address of it; %s (preflight: fixed_settings)" % _NETWORK),
