@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""python3 -m lab.artifacts prepare | build [--release VERSION] | status | prune"""
+"""python3 -m lab.artifacts prepare | build [--release VERSION] | tool NAME | status | prune"""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import typing as t
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import nginx
-from .bundle import build, references
+from . import golang, nginx
+from .bundle import build, build_tool, references
 from .errors import BuildError
 from .golang import MODULES, go_caches
 from .process import run
@@ -35,6 +35,8 @@ def main() -> int:
     commands.add_parser("prepare", help="install what the build needs on this machine (apt-get)")
     building = commands.add_parser("build", help="build what is missing and lay the bundle")
     building.add_argument("--release", choices=available(), default=available()[-1])
+    tool = commands.add_parser("tool", help="build what only a test uses, where it is missing; the last line is its folder")
+    tool.add_argument("name", choices=golang.TOOLS)
     commands.add_parser("status", help="what is there and how large it is")
     commands.add_parser("prune", help="remove outputs no bundle uses; trim the Go caches past 25 GB in all")
     options = parser.parse_args()
@@ -50,6 +52,8 @@ def main() -> int:
             with _lock(store.root):
                 if options.command == "build":
                     build(options.release, store, say)
+                elif options.command == "tool":
+                    say(str(build_tool(options.name, store, say)))
                 else:
                     prune(store)
     except BuildError as exc:
@@ -113,8 +117,9 @@ def prune(store: Store) -> None:
     store.clear_scratch()
     kept = references(store)
     keep = {entry for version in available() for entry in kept.get(version, set())}
+    keep |= {store.path(golang.product(name).step()) for name in golang.TOOLS}
     gone = store.prune(keep)
-    say(f"removed {len(gone)} outputs that no bundle uses")
+    say(f"removed {len(gone)} outputs that no bundle and no test uses")
     # The Go caches are the machine's own: other work profits from them, so only the excess goes, rebuildable first.
     for flag in ("-cache", "-modcache"):
         total = sum(footprint(store).values())

@@ -13,6 +13,7 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from . import golang
 from .catalogue import Plan, plan
 from .errors import BuildError
 from .golang import go_caches
@@ -39,6 +40,17 @@ def build(version: str, store: Store, say: t.Callable[[str], None] = print) -> P
     _write_references(version, todo, store)
     say(f"{version}: {len(todo.steps)} outputs, {len(missing)} built in {progress.seconds():.1f} s; bundle {bundle}")
     return bundle
+
+
+def build_tool(name: str, store: Store, say: t.Callable[[str], None] = print) -> Path:
+    """One output that belongs to no bundle. Caller holds the cache's lock. Returns its folder."""
+    step = golang.product(name).step()
+    if not store.has(step):
+        store.clear_scratch()
+        _check_disk([step], store)
+        progress = Progress([step], say)
+        _run([step], store, progress)
+    return store.path(step)
 
 
 def _run(missing: list[Step], store: Store, progress: Progress) -> None:

@@ -14,6 +14,7 @@ import dataclasses
 import functools
 import os
 import re
+import shutil
 import typing as t
 from pathlib import Path
 
@@ -34,6 +35,7 @@ class GoProduct:
     stamps: tuple[str, ...] = ()  # NAME=VALUE for -X; {version}, {minor} are filled in
     rename: tuple[tuple[str, str], ...] = ()
     cgo_tags: str = ""  # set: static with cgo and these build tags
+    data: tuple[str, ...] = ()  # files and folders of the required module that the commands read, beside them in the output
 
     @property
     def folder(self) -> Path:
@@ -62,15 +64,18 @@ class GoProduct:
         return ["go", "build", "-trimpath", *tags, "-ldflags", self.ldflags(), "-o", f"{out}/", package]
 
     def step(self) -> Step:
+        inputs: dict[str, t.Any] = {
+            "sources": sources(self.folder),
+            "argv": self.argv(Path("OUT")),
+            "cgo": bool(self.cgo_tags),
+            "go": go_version(),
+            "rename": self.rename,
+        }
+        if self.data:
+            inputs["data"] = self.data
         return Step(
             name=self.name,
-            inputs={
-                "sources": sources(self.folder),
-                "argv": self.argv(Path("OUT")),
-                "cgo": bool(self.cgo_tags),
-                "go": go_version(),
-                "rename": self.rename,
-            },
+            inputs=inputs,
             make=self._make,
             seconds=self.seconds,
             disk_mb=self.disk_mb,
@@ -83,6 +88,21 @@ class GoProduct:
         missing = sorted(set(self.binaries) - {path.name for path in out.iterdir()})
         if missing:
             raise BuildError(f"{self.folder}: go build made no {', '.join(missing)}: see the tool block of its go.mod")
+        if self.data:
+            self._copy_data(out)
+
+    def _copy_data(self, out: Path) -> None:
+        # The build has fetched the module; go.sum vouches for its files as for its sources.
+        module = Path(run(["go", "list", "-m", "-f", "{{.Dir}}", self.module], cwd=self.folder, env=environment(False)).strip())
+        for name in self.data:
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
+            # copyfile: the module cache is read-only, and an output has to be removable.
+            if (module / name).is_dir():
+                shutil.copytree(module / name, out / name, copy_function=shutil.copyfile)
+            else:
+                shutil.copyfile(module / name, out / name)
+        for folder in [path for path in out.rglob("*") if path.is_dir()]:
+            folder.chmod(0o755)
 
 
 def environment(cgo: bool) -> dict[str, str]:
@@ -197,8 +217,19 @@ PRODUCTS = {
             module="sigs.k8s.io/metrics-server",
             stamps=_version_stamps("k8s.io/client-go/pkg/version")[:1],
         ),
+        GoProduct(
+            "kube-bench",
+            ("kube-bench",),
+            90,
+            900,
+            module="github.com/aquasecurity/kube-bench",
+            stamps=("github.com/aquasecurity/kube-bench/cmd.KubeBenchVersion=v{version}",),
+            data=("cfg/config.yaml", "cfg/cis-1.10"),
+        ),
     )
 }
+# What only tests use: in no bundle, built when one of them asks.
+TOOLS = ("kube-bench",)
 
 
 def product(name: str) -> GoProduct:

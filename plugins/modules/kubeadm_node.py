@@ -22,6 +22,7 @@ description:
     C(encryption.yaml) is not, since the API server reads that again by itself.
   - A control plane also brings the ConfigMaps that joining nodes read up to date, and the configuration of kube-proxy.
   - As a task it takes turns with the other hosts of the run, see O(max_unavailable); nothing waits where nothing has to be rolled out.
+  - What kubeadm writes is made readable by root alone, on a finished node too.
 author:
   - ironrack.cluster contributors (@ironrack)
 options:
@@ -162,13 +163,19 @@ action:
   description: What was done, or would be done.
   returned: success
   type: str
-  choices: [none, finish, init, join, reset, reset_then_init, reset_then_join, roll_out]
+  choices: [none, tighten, finish, init, join, reset, reset_then_init, reset_then_join, roll_out]
   sample: join
 reason:
   description: Why.
   returned: success
   type: str
   sample: this host is not in the cluster yet
+tightened:
+  description: Files of kubeadm that others than root could read, and now cannot, or would not.
+  returned: when state is present
+  type: list
+  elements: str
+  sample: [/var/lib/kubelet/config.yaml]
 before:
   description: The state of the node that was found.
   returned: success
@@ -204,6 +211,7 @@ from ansible_collections.ironrack.cluster.plugins.module_utils._common.waiting i
 from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm import plan as planning
 from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.files import NodeFiles
 from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.host import NodeHost
+from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.modes import loose
 from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.node import BuiltNode
 from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.record import Record
 from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.rollout import contents_sum, reasons, with_patches
@@ -241,8 +249,13 @@ class Node:
         if changed and not self.module.check_mode:
             self._act(chosen.action)
         after = {"state": "done", "kubelet": "running"} if changed else before
-        result = {"changed": changed, "action": chosen.action, "reason": chosen.reason, "before": before, "after": after,
-                  "rollout": {"files": [], "steps": [], "open": False}, "diff": [{"before": before, "after": after}]}
+        tightened = self._tighten()
+        if tightened and not changed:
+            after = dict(before, open_files=[])
+            before["open_files"] = tightened
+        result = {"changed": changed or bool(tightened), "action": "tighten" if tightened and not changed else chosen.action,
+                  "reason": chosen.reason, "tightened": tightened, "before": before, "after": after,
+                  "rollout": {"files": [], "steps": [], "open": False}, "diff": {"before": before, "after": after}}
         if chosen.action in (planning.NONE, planning.FINISH) or not self.module.check_mode:
             self._bring_to_configuration(chosen.action, result)
         return result
@@ -260,9 +273,17 @@ class Node:
         if acts:
             node.roll_out()
         result["rollout"] = {"files": [path for path, dummy, dummy2 in changes], "steps": told, "open": not acts}
-        result["diff"] += [{"before_header": path, "after_header": path, "before": before, "after": after} for path, before, after in changes]
-        if not result["changed"]:
-            result.update(changed=acts or self.module.check_mode, action="roll_out", reason="; ".join(told))
+        result["diff"] = [result["diff"]] + [
+            {"before_header": path, "after_header": path, "before": before, "after": after} for path, before, after in changes]
+        if result["action"] in (planning.NONE, "tighten"):
+            result.update(changed=result["changed"] or acts or self.module.check_mode, action="roll_out", reason="; ".join(told))
+
+    def _tighten(self):
+        """:returns: the files that were open to others than root; in check mode those that are there now."""
+        paths = loose(self.host.modes())
+        if not self.module.check_mode:
+            self.host.tighten(paths)
+        return paths
 
     def _leave(self, record):
         changed = bool(record) or bool(self.host.present())

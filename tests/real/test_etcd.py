@@ -52,7 +52,6 @@ def settings(machine, me, pki):
         cluster={"args": {"etcd": {"unsafe-no-fsync": True, "snapshot-count": 9000}}})
     for path, here in (("/etc/etcd/pki/ca.crt", "etcd-ca.crt"), ("/etc/etcd/pki/member", "etcd")):
         text = text.replace(path, str(pki / here))
-    text = text.replace("/var/lib/etcd/data", machine.params["data_dir"])
     return "".join(line + "\n" for line in text.splitlines() if line and not line.startswith("#"))
 
 
@@ -121,7 +120,7 @@ class Machine:
             if (self.root / file_name).exists():
                 environment.update(line.replace('"', "").split("=", 1) for line in (self.root / file_name).read_text().splitlines())
         with open(str(self.root / "log"), "a", encoding="utf-8") as log:
-            self.process = subprocess.Popen([os.path.join(BIN, "etcd")], env=environment, stdout=log, stderr=log)
+            self.process = subprocess.Popen([os.path.join(BIN, "etcd"), "--data-dir=" + self.params["data_dir"]], env=environment, stdout=log, stderr=log)
         self.started_at = time.time()
         self.invocation += 1
         self.ready = False

@@ -17,7 +17,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import changes, operate, own_parts
+from . import changes, hardening, operate, own_parts
 from .common import OUTPUT, ROOT, NotProved, compare, playbook, say
 
 
@@ -175,6 +175,7 @@ STEPS = {
     "check-fresh": check_fresh, "plan": plan, "converge": converge, "again": again, "check-built": check_built, "validate": validate, "rebuild": rebuild,
     "faults": operate.faults, "faults-measured": operate.faults_measured, "join-without-cp1": operate.join_without_cp1,
     "through-jump-host": operate.through_jump_host, "killed": operate.killed, "reset-refused": operate.reset_refused, "reset": operate.reset,
+    "cis": hardening.cis,
     "site-services": own_parts.site_services, "own-parts": own_parts.own_parts,
     "changes": changes.changes,
 }

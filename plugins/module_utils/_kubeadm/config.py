@@ -11,6 +11,11 @@ KUBEADM_API = "kubeadm.k8s.io/v1beta4"
 PKI = "/etc/kubernetes/pki"
 CRI_SOCKET = "unix:///run/containerd/containerd.sock"
 RESOLV_CONF = "/etc/kubernetes/resolv.conf"
+#: What the API server reads beside its certificates; one mount, read-only, so that a new file there needs no new mount.
+SETTINGS = "/etc/kubernetes/ironrack"
+AUDIT = "/var/log/kubernetes/audit"
+#: A container that forks without end stops there, and not at the host's own limit. A model server with hundreds of threads stays far below.
+POD_PIDS_LIMIT = 16384
 # kubeadm's defaults (1 and 4 minutes) failed on busy machines; these only bound a wait, they do not slow it down.
 TIMEOUTS = {"kubernetesAPICall": "5m0s", "kubeletHealthCheck": "10m0s", "controlPlaneComponentHealthCheck": "10m0s"}
 # An API server that is told to stop says so at /readyz and goes on serving for this long. A balancer that asks each 0.5 s and believes the
@@ -64,6 +69,38 @@ def gates(feature_gates):
     return {"feature-gates": ",".join("%s=%s" % (name, text(on)) for name, on in sorted(feature_gates.items()))} if feature_gates else {}
 
 
+def tls(cluster):
+    """:returns: the flags of what a component's server side speaks. Suites are those of TLS 1.2: with 1.3 as the oldest there are none to name."""
+    security = cluster["security"]
+    flags = {"tls-min-version": security["tls_min_version"]}
+    if security["tls_min_version"] == "VersionTLS12":
+        flags["tls-cipher-suites"] = ",".join(security["tls_cipher_suites"])
+    return flags
+
+
+def apiserver_flags(own):
+    """:returns: the API server's flags that make it secure, apart from TLS.
+
+    :param own: the site's flags; one that says who gets in by other means than certificates and tokens takes our say about anonymous requests away,
+        since the API server refuses both together.
+    """
+    flags = {
+        "profiling": "false",
+        "kubelet-certificate-authority": PKI + "/ca.crt",
+        "shutdown-delay-duration": GOODBYE,
+        "enable-admission-plugins": "NodeRestriction,EventRateLimit,DenyServiceExternalIPs",
+        "admission-control-config-file": SETTINGS + "/admission.yaml",
+        "audit-policy-file": SETTINGS + "/audit-policy.yaml",
+        "audit-log-path": AUDIT + "/audit.log",
+        "audit-log-maxage": "30", "audit-log-maxbackup": "10", "audit-log-maxsize": "100",
+        # A pod's token ends after the hour that it says, not after a year: every client of this decade reads the new one.
+        "service-account-extend-token-expiration": "false",
+    }
+    if not any(name == "anonymous-auth" or name.startswith("oidc-") for name in own):
+        flags["authentication-config"] = SETTINGS + "/authentication.yaml"
+    return flags
+
+
 def node_registration(host, ignore_preflight_errors):
     """:returns: the part that init and join share."""
     labels = host["labels"]
@@ -86,7 +123,7 @@ def cluster_configuration(cluster):
     """:returns: ClusterConfiguration, the same on every control plane."""
     args, network = cluster["args"], cluster["network"]
     feature_gates = gates(args["feature_gates"])
-    quiet = {"profiling": "false"}
+    quiet = dict(tls(cluster), profiling="false")
     dns_tag = next(image["tag"] for image in cluster["release"]["images"] if image["name"].endswith("coredns/coredns"))
     return {
         "apiVersion": KUBEADM_API, "kind": "ClusterConfiguration",
@@ -99,10 +136,13 @@ def cluster_configuration(cluster):
         "networking": {"podSubnet": network["pod_cidr"], "serviceSubnet": network["service_cidr"], "dnsDomain": cluster["domain"]},
         "dns": {"imageTag": dns_tag},
         "apiServer": {"certSANs": list(cluster["apiserver_sans"]),
-                      "extraArgs": extra_args(quiet, {"kubelet-certificate-authority": PKI + "/ca.crt", "shutdown-delay-duration": GOODBYE},
-                                              feature_gates, args["apiserver"])},
+                      "extraArgs": extra_args(tls(cluster), apiserver_flags(args["apiserver"]), feature_gates, args["apiserver"]),
+                      "extraVolumes": [
+                          {"name": "ironrack", "hostPath": SETTINGS, "mountPath": SETTINGS, "readOnly": True, "pathType": "Directory"},
+                          {"name": "audit", "hostPath": AUDIT, "mountPath": AUDIT, "readOnly": False, "pathType": "Directory"}]},
         # Pods' clients may be built on OpenSSL, which trusts nothing below an intermediate whose root it does not know.
-        "controllerManager": {"extraArgs": extra_args(quiet, {"root-ca-file": PKI + "/ca-chain.crt"}, feature_gates, args["controller_manager"])},
+        "controllerManager": {"extraArgs": extra_args(quiet, {"root-ca-file": PKI + "/ca-chain.crt", "terminated-pod-gc-threshold": "1000"},
+                                                      feature_gates, args["controller_manager"])},
         "scheduler": {"extraArgs": extra_args(quiet, feature_gates, args["scheduler"])},
     }
 
@@ -114,12 +154,17 @@ def kubelet_configuration(cluster, resolv_conf):
         "cgroupDriver": "systemd",
         "serverTLSBootstrap": True,
         "rotateCertificates": True,
-        "tlsMinVersion": "VersionTLS12",
+        "tlsMinVersion": cluster["security"]["tls_min_version"],
         "authentication": {"anonymous": {"enabled": False}, "webhook": {"enabled": True}},
         "authorization": {"mode": "Webhook"},
+        "readOnlyPort": 0,
+        "streamingConnectionIdleTimeout": "4h0m0s",
+        "podPidsLimit": POD_PIDS_LIMIT,
         "clusterDNS": [cluster["network"]["dns_ip"]],
         "clusterDomain": cluster["domain"],
     }
+    if cluster["security"]["tls_min_version"] == "VersionTLS12":
+        base["tlsCipherSuites"] = list(cluster["security"]["tls_cipher_suites"])
     if cluster["args"]["feature_gates"]:
         base["featureGates"] = dict(cluster["args"]["feature_gates"])
     path = resolv_conf or (RESOLV_CONF if cluster["dns_servers"] else "")

@@ -10,11 +10,13 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import stat
 
 from .._common.cli import Cli
 from .._common.errors import IronrackError
 from .._common.http import HttpClient, HttpError
 from .command import config_text, explain, kubeadm_argv, reset_argv
+from .modes import PATHS, PRIVATE
 from .plan import TRACES
 
 CA_FILE = "/etc/kubernetes/pki/ca.crt"
@@ -43,6 +45,25 @@ class NodeHost:
     def present(self):
         """:returns: those of kubeadm's files that exist."""
         return frozenset(path for path in TRACES if os.path.exists(path))
+
+    def modes(self):
+        """:returns: path -> (permission bits, uid, gid) of those files of kubeadm's that exist and are root's alone."""
+        found = {}
+        for path in PATHS:
+            try:
+                seen = os.lstat(path)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            # kubelet.conf and its like are plain files; what a link leads to is somebody else's.
+            if stat.S_ISREG(seen.st_mode):
+                found[path] = (stat.S_IMODE(seen.st_mode), seen.st_uid, seen.st_gid)
+        return found
+
+    def tighten(self, paths):
+        """Let only root read these files."""
+        for path in paths:
+            os.chown(path, 0, 0)
+            os.chmod(path, PRIVATE)
 
     def unit_active(self, unit):
         """:returns: whether systemd calls the unit active."""

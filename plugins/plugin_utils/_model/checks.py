@@ -13,6 +13,7 @@ from collections import namedtuple
 
 from .addresses import is_address, network_of, split_host_port
 from .problems import Problem, did_you_mean
+from .promises import policy_engine
 from .settle import some
 from .sources import clear_secrets, twice
 from .types import is_dns_name
@@ -23,6 +24,12 @@ CHECKS = []
 TAKEN_PORTS = {2379: "etcd", 2380: "etcd", 2381: "etcd's metrics", 5000: "the mirror's registry", 8443: "the mirror's files",
                10248: "kubelet", 10249: "kube-proxy", 10250: "kubelet", 10256: "kube-proxy", 10257: "kube-controller-manager",
                10259: "kube-scheduler"}
+#: Go's HTTP/2 server refuses to start without one of these.
+HTTP2_SUITES = ("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256")
+STRONG_SUITES = HTTP2_SUITES + (
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256", "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256")
+OWN_NAMESPACES = ("kube-system", "kube-flannel", "kube-public", "kube-node-lease")
 
 
 def check(*needs):
@@ -319,6 +326,45 @@ def registry_readable(plan, releases):
     for key in ("username", "ca_file"):
         if not isinstance(registry.get(key, ""), str):
             yield "cluster_registry.%s" % key, "it is no string", "a string", "put it in quotes"
+
+
+@check("cluster_tls_cipher_suites")
+def cipher_suites_strong(plan, releases):
+    suites = plan.values["cluster_tls_cipher_suites"]
+    for name in suites:
+        if name not in STRONG_SUITES:
+            yield ("cluster_tls_cipher_suites", "%s is no suite with forward secrecy and authenticated encryption that Kubernetes knows" % name,
+                   "some of %s" % ", ".join(STRONG_SUITES), did_you_mean(name, STRONG_SUITES) or "remove it")
+    if suites and not set(suites).intersection(HTTP2_SUITES):
+        yield ("cluster_tls_cipher_suites", "none of them is one that HTTP/2 demands, so the API server would not start",
+               "%s among them" % " or ".join(HTTP2_SUITES), "add it")
+
+
+@check("cluster_default_deny_namespaces", "cluster_address_family")
+def default_deny_enforced(plan, releases):
+    namespaces = plan.values["cluster_default_deny_namespaces"]
+    if namespaces and not policy_engine(plan):
+        yield ("cluster_default_deny_namespaces", "nothing here enforces NetworkPolicies with IPv6, so %s would be open all the same" % some(namespaces),
+               "a policy engine", "leave it out, and have the site's own engine bring the policies")
+    ours = [name for name in namespaces if name in OWN_NAMESPACES]
+    if ours:
+        yield ("cluster_default_deny_namespaces", "without connections the cluster's own parts in %s do not work" % some(ours),
+               "namespaces of workloads", "take %s out" % some(ours))
+
+
+@check("cluster_host_firewall", "cluster_host_firewall_networks", "cluster_address_family")
+def firewall_lets_hosts_in(plan, releases):
+    networks = [ipaddress.ip_network(entry) for entry in plan.values["cluster_host_firewall_networks"]]
+    if not plan.values["cluster_host_firewall"] or not networks:
+        return
+    outside = [host.name for host in plan.hosts.values()
+               if host.address and not any(ipaddress.ip_address(host.address) in network for network in networks)]
+    if outside:
+        yield ("cluster_host_firewall_networks", "the addresses of %s are in none of them, and the other hosts would not hear them" % some(outside),
+               "networks that hold every host's address", "add theirs, or leave the variable out")
+    wanted = 6 if plan.values["cluster_address_family"] == "ipv6" else 4
+    if any(network.version != wanted for network in networks):
+        yield ("cluster_host_firewall_networks", "one of them is not of the family that the cluster has", "IPv%d networks" % wanted, "take it out")
 
 
 @check("cluster_pki_kubernetes_ca", "cluster_pki_etcd_ca")

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from . import pki
 from .addresses import host_port, is_address, nth, split_host_port, url
 from .checks import run_checks
+from .firewall import firewall
 from .problems import Problem
 from .promises import policy_engine, promises
 from .settle import settle
@@ -21,6 +22,8 @@ ETCD_CLIENT_PORT, ETCD_PEER_PORT = 2379, 2380
 MIRROR_HTTPS_PORT, REGISTRY_PORT = 8443, 5000
 ZONE_LABEL = "topology.kubernetes.io/zone"
 CONTROL_PLANE_TAINT = {"key": "node-role.kubernetes.io/control-plane", "value": "", "effect": "NoSchedule"}
+#: Where the control plane's own pods and flannel's run: they need the host. (The health check's pods are content with 'restricted'.)
+POD_SECURITY_EXEMPT = ["kube-system", "kube-flannel"]
 NETWORK_DEFAULTS = {
     "ipv4": {"cluster_pod_cidr": "10.244.0.0/16", "cluster_service_cidr": "10.96.0.0/16", "cluster_vip_prefix": 24},
     "ipv6": {"cluster_pod_cidr": "fd00:10:244::/56", "cluster_service_cidr": "fd00:10:96::/112", "cluster_vip_prefix": 64},
@@ -97,6 +100,7 @@ def _build(plan, releases, limit, inventory_dir):
         "kubelet_servers": _kubelet_servers(plan, endpoint),
         "etcd": etcd,
         "network": _network(plan),
+        "firewall": firewall(plan, endpoint),
         "mirror": mirror,
         "registry": registry,
         "proxy": _proxy(plan, endpoint, mirror, registry),
@@ -109,6 +113,15 @@ def _build(plan, releases, limit, inventory_dir):
             "etcd": values["cluster_etcd_extra_args"],
             "kubelet": values["cluster_kubelet_extra_config"],
             "feature_gates": values["cluster_feature_gates"],
+        },
+        "security": {
+            "tls_min_version": values["cluster_tls_min_version"],
+            "tls_cipher_suites": values["cluster_tls_cipher_suites"],
+            "audit_rules": values["cluster_audit_rules"],
+            "pod_security": values["cluster_pod_security"],
+            "pod_security_warn": values["cluster_pod_security_warn"],
+            "pod_security_exempt_namespaces": list(dict.fromkeys(POD_SECURITY_EXEMPT + values["cluster_pod_security_exempt_namespaces"])),
+            "default_deny_namespaces": list(dict.fromkeys(values["cluster_default_deny_namespaces"])),
         },
         "apiserver_sans": sans,
         "pki": pki.bundle(plan, pki_host, sans, mirrored),

@@ -96,4 +96,6 @@ def host_files(host):
 
 def _file(path, source):
     owner = "etcd" if path.startswith(ETCD + "/") else "root"
-    return {"path": path, "source": source, "mode": "0600" if path.endswith(".key") else "0644", "owner": owner, "group": owner}
+    # Kubernetes' certificates are no secret, but only root's processes read them, and the CIS benchmark asks for it.
+    private = path.endswith(".key") or path.startswith(KUBERNETES + "/")
+    return {"path": path, "source": source, "mode": "0600" if private else "0644", "owner": owner, "group": owner}

@@ -16,6 +16,7 @@ _LABEL = re.compile(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
 _LABEL_VALUE = re.compile(r"^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$")
 _VERSION = re.compile(r"^[0-9]+\.[0-9]+\.[0-9]+$")
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+AUDIT_LEVELS = ("None", "Metadata", "Request", "RequestResponse")
 TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 
@@ -223,6 +224,13 @@ def arguments(value):
     return made
 
 
+def audit_rule(value):
+    """:returns: a rule of an audit policy as it is; what else than its level it says is the API server's to judge."""
+    expected = "a rule of an audit policy: a dictionary with a level of " + ", ".join(AUDIT_LEVELS)
+    _need(isinstance(value, dict) and all(isinstance(key, str) for key in value) and value.get("level") in AUDIT_LEVELS, expected)
+    return value
+
+
 def feature_gates(value):
     expected = "a dictionary of feature gate names with true or false"
     _need(isinstance(value, dict), expected)
@@ -254,6 +262,7 @@ PARSERS = {
     "str": string, "int": integer, "bool": boolean, "port": port, "mtu": mtu, "prefix": prefix, "version": version, "label": label,
     "label_value": label_value, "dns_name": dns_name, "network": network, "address": address, "endpoint": endpoint, "dict": dictionary,
     "list of str": list_of(string), "list of addresses": list_of(address), "list of servers": list_of(name_or_address),
-    "list of SANs": list_of(san), "list of taints": list_of(taint), "arguments": arguments, "feature gates": feature_gates,
+    "list of SANs": list_of(san), "list of taints": list_of(taint), "list of namespaces": list_of(label), "list of networks": list_of(network), "audit rules": list_of(audit_rule),
+    "arguments": arguments, "feature gates": feature_gates,
     "labels": labels, "dict of str": strings,
 }

@@ -17,6 +17,7 @@ ETCD = {
 KUBEADM = {
     "init": "kubeadm init creates the cluster on this host",
     "join": "kubeadm join brings this host into the cluster",
+    "tighten": "files that kubeadm left open are made readable by root alone; nothing runs",
     "finish": "the record of a finished kubeadm run is completed; nothing runs",
     "reset_then_init": "the traces of a run that was cut off go, then kubeadm init creates the cluster on this host",
     "roll_out": "the node gets its changed configuration",

@@ -164,3 +164,24 @@ def test_steps_are_told_apart_by_name(tmp_path):
     names = [step.name for step in planned("1.36.4", tmp_path).steps]
     assert len(names) == len(set(names))
     assert all(isinstance(step, Step) for step in planned("1.36.4", tmp_path).steps)
+
+
+def test_what_only_tests_use_is_in_no_bundle(tmp_path):
+    for version in release.available():
+        assert not {step.name for step in planned(version, tmp_path).steps}.intersection(golang.TOOLS)
+    for name in golang.TOOLS:
+        assert golang.product(name).version() and (golang.MODULES / name / "go.sum").is_file()
+
+
+def test_a_modules_own_files_come_beside_its_command(tmp_path, monkeypatch):
+    module, out = tmp_path / "module", tmp_path / "out"
+    (module / "cfg" / "cis-1.10").mkdir(parents=True)
+    (module / "cfg" / "config.yaml").write_text("a")
+    (module / "cfg" / "cis-1.10" / "node.yaml").write_text("b")
+    (module / "cfg" / "cis-1.10" / "node.yaml").chmod(0o444)
+    (module / "cfg" / "cis-1.10").chmod(0o555)
+    out.mkdir()
+    monkeypatch.setattr(golang, "run", lambda argv, **_options: f"{module}\n")
+    golang.product("kube-bench")._copy_data(out)
+    assert (out / "cfg" / "config.yaml").read_text() + (out / "cfg" / "cis-1.10" / "node.yaml").read_text() == "ab"
+    assert (out / "cfg" / "cis-1.10").stat().st_mode & 0o200 and (out / "cfg" / "cis-1.10" / "node.yaml").stat().st_mode & 0o200

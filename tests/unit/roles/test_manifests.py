@@ -149,6 +149,16 @@ def test_one_worker_has_one_metrics_server_and_no_budget_that_blocks_a_drain(man
     assert not [entry for entry in objects if entry["kind"] == "PodDisruptionBudget"]
 
 
+def test_a_namespace_is_closed_but_for_names(manifests):
+    objects = manifests("cluster_addons", model(cluster_default_deny_namespaces=["shop", "bank", "shop"]))
+    assert [entry["metadata"]["name"] for entry in objects if entry["kind"] == "Namespace"] == ["shop", "bank"]
+    policies = [entry for entry in objects if entry["kind"] == "NetworkPolicy" and entry["metadata"]["namespace"] == "bank"]
+    assert policies[0]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    assert policies[1]["spec"]["policyTypes"] == ["Egress"] and {port["port"] for port in policies[1]["spec"]["egress"][0]["ports"]} == {53}
+    assert len(policies) == 2
+    assert not [entry for entry in manifests("cluster_addons", model()) if entry["kind"] in ("NetworkPolicy", "Namespace")]
+
+
 def test_the_access_rules_are_for_the_users_of_the_pki(manifests):
     objects = manifests("cluster_addons", model(), cluster_addons_metrics_server=False)
     users = {certificate["common_name"] for certificate in model()["pki"]["certificates"]}
@@ -163,6 +173,68 @@ def test_kubeadm_yaml_holds_what_creates_the_cluster(rendered):
     documents = list(yaml.safe_load_all(rendered("control_plane", model(), "kubeadm.yaml.j2")))
     assert [document["kind"] for document in documents if document] == [
         "InitConfiguration", "ClusterConfiguration", "KubeletConfiguration", "KubeProxyConfiguration"]
+
+
+def test_no_secret_and_no_noise_is_audited(rendered):
+    rules = yaml.safe_load(rendered("control_plane", model(), "audit-policy.yaml.j2"))["rules"]
+
+    def place(test):
+        return next(number for number, rule in enumerate(rules) if test(rule))
+
+    def names(rule):
+        return [name for entry in rule.get("resources", []) for name in entry.get("resources", [])]
+
+    # The first rule that fits counts: nothing before it may let the content of a secret into the log, and everything has a rule in the end.
+    secrets = place(lambda rule: "secrets" in names(rule))
+    assert rules[secrets]["level"] == "Metadata" and all(rule["level"] in ("None", "Metadata") for rule in rules[:secrets])
+    assert {"secrets", "configmaps", "tokenreviews", "serviceaccounts/token"} <= set(names(rules[secrets]))
+    assert rules[-1] == {"level": "Metadata"}
+    rights = place(lambda rule: any(entry["group"] == "rbac.authorization.k8s.io" for entry in rule.get("resources", [])))
+    assert rules[rights]["level"] == "RequestResponse"
+    assert all(rule["level"] != "None" for rule in rules[rights:])
+    # Nobody's change is passed over but heartbeats and events, and nobody's look but those of the cluster's own parts.
+    for rule in rules[:rights]:
+        if rule["level"] == "None":
+            assert set(rule.get("verbs", [])) <= {"get", "list", "watch"} and rule.get("verbs") \
+                or set(names(rule)) <= {"leases", "events", "nodes/status", "pods/status"} and names(rule)
+
+
+def test_rules_of_the_site_stand_first(rendered):
+    own = [{"level": "None", "users": ["system:serviceaccount:shop:noisy"]}, {"level": "Request", "resources": [{"group": "", "resources": ["pods"]}]}]
+    rules = yaml.safe_load(rendered("control_plane", model(cluster_audit_rules=own), "audit-policy.yaml.j2"))["rules"]
+    assert rules[:2] == own and rules[2]["level"] == "Metadata"
+
+
+def test_the_admission_plugins_say_what_the_model_says(rendered):
+    cluster = model(cluster_pod_security="restricted", cluster_pod_security_exempt_namespaces=["storage", "kube-system"])
+    plugins = {plugin["name"]: plugin for plugin in yaml.safe_load(rendered("control_plane", cluster, "admission.yaml.j2"))["plugins"]}
+    security = plugins["PodSecurity"]["configuration"]
+    assert (security["defaults"]["enforce"], security["defaults"]["warn"], security["defaults"]["audit"]) == ("restricted",) * 3
+    assert security["exemptions"]["namespaces"] == ["kube-system", "kube-flannel", "storage"]
+    limits = yaml.safe_load(rendered("control_plane", cluster, plugins["EventRateLimit"]["path"] + ".j2"))["limits"]
+    assert {limit["type"] for limit in limits} == {"Server", "Namespace", "User"} and all(limit["burst"] > limit["qps"] > 0 for limit in limits)
+
+
+def test_every_namespace_of_ours_with_privileged_pods_is_exempt(manifests):
+    exempt = model()["security"]["pod_security_exempt_namespaces"]
+    used = {entry["metadata"].get("namespace") for role in ("pod_network", "cluster_addons") for entry in manifests(role, model())
+            if entry["kind"] in ("DaemonSet", "Deployment")}
+    assert used and used <= set(exempt)
+
+
+def test_anonymous_requests_have_a_short_list(rendered):
+    anonymous = yaml.safe_load(rendered("control_plane", model(), "authentication.yaml.j2"))["anonymous"]
+    assert [condition["path"] for condition in anonymous["conditions"]] == [
+        "/healthz", "/livez", "/readyz", "/api/v1/namespaces/kube-public/configmaps/cluster-info"]
+
+
+def test_what_the_api_server_is_told_to_read_is_put_in_place(expression):
+    cluster = model()
+    written = {entry["path"] for entry in expression("control_plane", cluster, "{{ __control_plane_files }}")}
+    parts = next(document for document in expression("control_plane", cluster, "{{ control_plane_documents }}") if document["kind"] == "ClusterConfiguration")
+    read = {flag["value"] for flag in parts["apiServer"]["extraArgs"] if flag["value"].startswith("/etc/kubernetes/ironrack/")}
+    assert len(read) == 3 and read <= written
+    assert {volume["hostPath"] for volume in parts["apiServer"]["extraVolumes"]} <= written
 
 
 def test_the_approver_asks_its_own_host_and_knows_what_belongs_to_the_api(rendered):

@@ -69,15 +69,55 @@ def test_settings_of_the_site_reach_their_component():
                     cluster_feature_gates={"MemoryQoS": True})
     made = by_kind(documents(cluster, "cp1", kube_proxy_config={"conntrack": {"maxPerCore": 0}}))
     parts = made["ClusterConfiguration"]
-    assert arguments(parts["apiServer"]) == {
-        "audit-log-path": "/var/log/audit.log", "profiling": "true", "feature-gates": "MemoryQoS=true",
-        "kubelet-certificate-authority": "/etc/kubernetes/pki/ca.crt", "shutdown-delay-duration": "5s"}
-    assert arguments(parts["scheduler"]) == {"v": "4", "profiling": "false", "feature-gates": "MemoryQoS=true"}
+    apiserver = arguments(parts["apiServer"])
+    assert (apiserver["audit-log-path"], apiserver["profiling"], apiserver["feature-gates"]) == ("/var/log/audit.log", "true", "MemoryQoS=true")
+    scheduler = arguments(parts["scheduler"])
+    assert (scheduler["v"], scheduler["profiling"], scheduler["feature-gates"]) == ("4", "false", "MemoryQoS=true")
     assert arguments(parts["controllerManager"])["leader-elect"] == "true"
     assert made["KubeletConfiguration"]["failCgroupV1"] is False
     assert made["KubeletConfiguration"]["authentication"] == {"anonymous": {"enabled": False}, "webhook": {"enabled": True, "cacheTTL": "1m0s"}}
     assert made["KubeletConfiguration"]["featureGates"] == {"MemoryQoS": True}
     assert made["KubeProxyConfiguration"]["conntrack"] == {"maxPerCore": 0} and made["KubeProxyConfiguration"]["mode"] == "nftables"
+
+
+def test_a_cluster_is_secure_without_a_word_of_the_site():
+    made = by_kind(documents(model(), "cp1"))
+    parts = made["ClusterConfiguration"]
+    apiserver = arguments(parts["apiServer"])
+    assert {name: apiserver[name] for name in ("profiling", "kubelet-certificate-authority", "audit-log-maxage", "audit-log-maxbackup",
+                                               "audit-log-maxsize", "service-account-extend-token-expiration", "tls-min-version")} == {
+        "profiling": "false", "kubelet-certificate-authority": "/etc/kubernetes/pki/ca.crt", "audit-log-maxage": "30", "audit-log-maxbackup": "10",
+        "audit-log-maxsize": "100", "service-account-extend-token-expiration": "false", "tls-min-version": "VersionTLS12"}
+    assert {"NodeRestriction", "EventRateLimit"} <= set(apiserver["enable-admission-plugins"].split(","))
+    for section in ("controllerManager", "scheduler"):
+        assert arguments(parts[section])["profiling"] == "false" and "TLS_ECDHE" in arguments(parts[section])["tls-cipher-suites"]
+    assert arguments(parts["controllerManager"])["terminated-pod-gc-threshold"] == "1000"
+    kubelet = made["KubeletConfiguration"]
+    assert (kubelet["readOnlyPort"], kubelet["tlsMinVersion"], kubelet["authentication"]["anonymous"]) == (0, "VersionTLS12", {"enabled": False})
+    assert kubelet["tlsCipherSuites"] == apiserver["tls-cipher-suites"].split(",") and kubelet["podPidsLimit"] > 1000
+
+
+def test_every_path_that_the_api_server_is_given_lies_in_one_of_its_mounts():
+    server = by_kind(documents(model(), "cp1"))["ClusterConfiguration"]["apiServer"]
+    mounts = {volume["mountPath"]: volume["readOnly"] for volume in server["extraVolumes"]}
+    assert mounts == {"/etc/kubernetes/ironrack": True, "/var/log/kubernetes/audit": False}
+    paths = [value for value in arguments(server).values() if value.startswith("/")]
+    assert len(paths) == 5 and all(path.rpartition("/")[0] in list(mounts) + ["/etc/kubernetes/pki"] for path in paths)
+
+
+def test_tls_1_3_names_no_suites():
+    made = by_kind(documents(model(cluster_tls_min_version="VersionTLS13"), "cp1"))
+    for section in ("apiServer", "controllerManager", "scheduler"):
+        flags = arguments(made["ClusterConfiguration"][section])
+        assert flags["tls-min-version"] == "VersionTLS13" and "tls-cipher-suites" not in flags
+    assert made["KubeletConfiguration"]["tlsMinVersion"] == "VersionTLS13" and "tlsCipherSuites" not in made["KubeletConfiguration"]
+
+
+@pytest.mark.parametrize("own, ours", [
+    ({}, True), ({"v": "4"}, True), ({"anonymous-auth": "false"}, False), ({"oidc-issuer-url": "https://id.example.org"}, False)])
+def test_the_site_may_say_itself_who_is_anonymous(own, ours):
+    flags = arguments(by_kind(documents(model(cluster_apiserver_extra_args=own), "cp1"))["ClusterConfiguration"]["apiServer"])
+    assert ("authentication-config" in flags) is ours and own.items() <= flags.items()
 
 
 def test_labels_and_taints():

@@ -9,7 +9,8 @@ import hashlib
 import pytest
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError
-from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.plan import BOOTSTRAP_CONF, MANIFESTS, required
+from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.modes import loose
+from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.plan import BOOTSTRAP_CONF, KUBELET_CONFIG, MANIFESTS, required
 from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.record import Record
 from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.rollout import files_of
 from ansible_collections.ironrack.cluster.plugins.modules import kubeadm_node
@@ -36,7 +37,7 @@ class Host:
 
     def __init__(self, role="control_plane", dies_in=None):
         self.role, self.dies_in = role, dies_in
-        self.files, self.calls, self.running = set(), [], False
+        self.files, self.calls, self.running, self.open = set(), [], False, set()
 
     def _step(self, name):
         self.calls.append(name)
@@ -45,6 +46,12 @@ class Host:
 
     def present(self):
         return frozenset(self.files)
+
+    def modes(self):
+        return {path: (0o644 if path in self.open else 0o600, 0, 0) for path in self.files}
+
+    def tighten(self, paths):
+        self.open.difference_update(paths)
 
     def unit_active(self, unit):
         return self.running
@@ -74,7 +81,7 @@ class Host:
         assert self.record.read()["state"] == "running", "the record comes before the deed"
         self.files.update((MANIFESTS[0], BOOTSTRAP_CONF))
         self._step("middle")
-        self.files, self.running = set(required(self.role)), True
+        self.files, self.running, self.open = set(required(self.role)), True, {KUBELET_CONFIG}
         self._step("end")
 
 
@@ -147,6 +154,24 @@ def test_init_then_nothing(tmp_path):
     again = Module(cluster_state="complete", token="")
     result = node(tmp_path, again, host).run()
     assert (result["changed"], result["action"], again.warnings) == (False, "none", [])
+
+
+def test_what_kubeadm_leaves_open_is_closed_in_the_same_run_and_after_a_kill(tmp_path):
+    host = Host()
+    result = node(tmp_path, Module(), host).run()
+    assert (result["action"], result["tightened"], host.open) == ("join", [KUBELET_CONFIG], set())
+    host.open = {KUBELET_CONFIG, MANIFESTS[0]}
+    told = node(tmp_path, Module(check_mode=True, token=""), host).run()
+    assert (told["changed"], told["action"], told["tightened"], len(host.open)) == (True, "tighten", [MANIFESTS[0], KUBELET_CONFIG], 2)
+    assert (told["diff"]["before"]["open_files"], told["diff"]["after"]["open_files"]) == (told["tightened"], [])
+    assert node(tmp_path, Module(token=""), host).run()["changed"] and not host.open
+    assert node(tmp_path, Module(token=""), host).run()["changed"] is False
+
+
+@pytest.mark.parametrize("seen, expected", [((0o600, 0, 0), False), ((0o400, 0, 0), False), ((0o640, 0, 0), True), ((0o700, 0, 0), True),
+                                            ((0o600, 1000, 0), True), ((0o600, 0, 50), True)])
+def test_only_root_reads_what_kubeadm_writes(seen, expected):
+    assert loose({"/x": seen}) == (["/x"] if expected else [])
 
 
 def test_join_gets_its_discovery(tmp_path):
