@@ -242,7 +242,7 @@ class Node:
             self._act(chosen.action)
         after = {"state": "done", "kubelet": "running"} if changed else before
         result = {"changed": changed, "action": chosen.action, "reason": chosen.reason, "before": before, "after": after,
-                  "rollout": {"files": [], "steps": [], "open": False}, "diff": [{"before": before, "after": after}]}
+                  "rollout": {"files": [], "steps": [], "open": False}, "diff": {"before": before, "after": after}}
         if chosen.action in (planning.NONE, planning.FINISH) or not self.module.check_mode:
             self._bring_to_configuration(chosen.action, result)
         return result
@@ -260,7 +260,8 @@ class Node:
         if acts:
             node.roll_out()
         result["rollout"] = {"files": [path for path, dummy, dummy2 in changes], "steps": told, "open": not acts}
-        result["diff"] += [{"before_header": path, "after_header": path, "before": before, "after": after} for path, before, after in changes]
+        result["diff"] = [result["diff"]] + [
+            {"before_header": path, "after_header": path, "before": before, "after": after} for path, before, after in changes]
         if not result["changed"]:
             result.update(changed=acts or self.module.check_mode, action="roll_out", reason="; ".join(told))
 
