@@ -12,7 +12,8 @@ author:
 description:
   - Turns the cluster model into kubeadm's documents for one host.
   - For a control plane these are InitConfiguration, ClusterConfiguration, KubeletConfiguration, KubeProxyConfiguration and
-    JoinConfiguration; for a worker JoinConfiguration only.
+    JoinConfiguration.
+  - For a worker these are JoinConfiguration, and before it the documents that a built worker's kubelet is rendered from.
   - The discovery part of the join is left out, because it holds a secret.
 positional: host
 options:

@@ -15,8 +15,14 @@ description:
     record, or by the files it left; its traces are removed with C(kubeadm reset) and it starts again.
   - Certificates in C(/etc/kubernetes/pki) and the data of etcd are never touched.
   - A finished node is never reset. Where one lacks a file, or etcd holds no cluster, the module refuses and says what to do.
+  - On a finished node, kubeadm renders the static pods and the kubelet's files from O(documents) into a folder of their own. What differs
+    from the node's is rolled out - the API server first, and only while all O(api_servers) beside it are ready. Each part has to be well
+    before the next is touched; where one is not, its old files are put back and the module fails.
+  - Contents of C(/etc/kubernetes/ironrack), which the API server's flags name, are stamped on its pod, so that it restarts with them.
+    C(encryption.yaml) is not, since the API server reads that again by itself.
+  - A control plane also brings the ConfigMaps that joining nodes read up to date, and the configuration of kube-proxy.
+  - As a task it takes turns with the other hosts of the run, see O(max_unavailable); nothing waits where nothing has to be rolled out.
   - What kubeadm writes is made readable by root alone, on a finished node too.
-  - A configuration that differs from the one that a finished node was built with is not rolled out; the module warns of it.
 author:
   - ironrack.cluster contributors (@ironrack)
 extends_documentation_fragment:
@@ -77,6 +83,48 @@ options:
       - Whether the API has a complete Node object of this host.
       - Where it is not given, nobody has asked the API.
     type: bool
+  api_servers:
+    description: All API servers of the cluster, for a control plane. The others have to be ready before this one is touched.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: The host's name.
+        type: str
+        required: true
+      address:
+        description: Its address.
+        type: str
+        required: true
+      port:
+        description: The API server's port.
+        type: int
+        required: true
+  roll_out:
+    description: Whether a finished node is brought to O(documents). Where not, RV(rollout) says what would be done.
+    type: bool
+    default: true
+  zone:
+    description: The failure domain of this host. Workers of two of them are never restarted at the same time.
+    type: str
+    default: ""
+  max_unavailable:
+    description:
+      - How many workers of this run may be rolled out at the same time, as a number or a part of them like V(10%), which is at least one.
+      - Control planes are rolled out one at a time, whatever is said here.
+      - Once a host has failed in a run, no other host begins.
+    type: str
+    default: 10%
+  hosts:
+    description: How many hosts of its role this run has, for O(max_unavailable).
+    type: int
+    default: 1
+  pending:
+    description: The C(changed_paths) of earlier tasks, read in check mode only, to predict the restart that follows from them.
+    type: list
+    elements: path
+    default: []
   image_wait:
     description: Seconds to wait for images that are being pulled in the background.
     type: int
@@ -114,7 +162,7 @@ action:
   description: What was done, or would be done.
   returned: success
   type: str
-  choices: [none, tighten, finish, init, join, reset, reset_then_init, reset_then_join]
+  choices: [none, tighten, finish, init, join, reset, reset_then_init, reset_then_join, roll_out]
   sample: join
 reason:
   description: Why.
@@ -137,6 +185,22 @@ after:
   returned: success
   type: dict
   sample: {state: done, kubelet: running}
+rollout:
+  description: What was rolled out on a finished node, or would be.
+  returned: where O(state=present)
+  type: dict
+  contains:
+    files:
+      description: The files.
+      type: list
+      elements: str
+    steps:
+      description: Each step in words.
+      type: list
+      elements: str
+    open:
+      description: Whether it still has to be done.
+      type: bool
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -144,9 +208,12 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, fail_from
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.waiting import wait_for
 from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm import plan as planning
+from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.files import NodeFiles
 from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.host import NodeHost
 from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.modes import loose
-from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.record import Record, fingerprint
+from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.node import BuiltNode
+from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.record import Record
+from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.rollout import contents_sum, reasons, with_patches
 
 # A Node of a silent kubelet is called not Ready after 50 s; kubeadm refuses to join beside a Ready one.
 NODE_WAIT = 180
@@ -154,13 +221,14 @@ API_WAIT = 300
 
 
 class Node:
-    """Brings one host into the cluster: look, plan, act, look again."""
+    """Brings one host into the cluster, and a finished one to its configuration: look, plan, act, look again."""
 
-    def __init__(self, module, host=None, record=None):
+    def __init__(self, module, host=None, record=None, files=None):
         self.module = module
         self.params = module.params
         self.host = host or NodeHost(module)
         self.record = record or Record()
+        self.files = files or NodeFiles(module)
 
     def run(self):
         """:returns: the module's result."""
@@ -174,17 +242,40 @@ class Node:
         if chosen.action == planning.REFUSE:
             raise IronrackError("%s: %s." % (self.params["node_name"], chosen.reason))
         before = {"state": self._state(seen), "kubelet": "running" if seen.kubelet_active else "stopped"}
-        acts = chosen.action != planning.NONE
-        if not acts:
-            self._warn(chosen, record)
-        elif not self.module.check_mode:
-            self._act(chosen.action, record)
+        changed = chosen.action != planning.NONE
+        if chosen.action == planning.NONE and chosen.reason:
+            self.module.warn("%s: %s." % (self.params["node_name"], chosen.reason))
+        if changed and not self.module.check_mode:
+            self._act(chosen.action)
+        after = {"state": "done", "kubelet": "running"} if changed else before
         tightened = self._tighten()
-        after = {"state": "done", "kubelet": "running"} if acts else dict(before)
-        if tightened and not acts:
-            before["open_files"], after["open_files"] = tightened, []
-        return {"changed": acts or bool(tightened), "action": "tighten" if tightened and not acts else chosen.action, "reason": chosen.reason,
-                "tightened": tightened, "before": before, "after": after, "diff": {"before": before, "after": after}}
+        if tightened and not changed:
+            after = dict(before, open_files=[])
+            before["open_files"] = tightened
+        result = {"changed": changed or bool(tightened), "action": "tighten" if tightened and not changed else chosen.action,
+                  "reason": chosen.reason, "tightened": tightened, "before": before, "after": after,
+                  "rollout": {"files": [], "steps": [], "open": False}, "diff": {"before": before, "after": after}}
+        if chosen.action in (planning.NONE, planning.FINISH) or not self.module.check_mode:
+            self._bring_to_configuration(chosen.action, result)
+        return result
+
+    def _bring_to_configuration(self, action, result):
+        node = BuiltNode(self.params, self.files, self.host, self.record)
+        node.look(self.params["pending"] if self.module.check_mode else ())
+        if not self.module.check_mode:
+            node.adopt(built=action != planning.NONE)
+        told = reasons(node.steps)
+        if not told:
+            return
+        acts = self.params["roll_out"] and not self.module.check_mode
+        changes = node.changes()
+        if acts:
+            node.roll_out()
+        result["rollout"] = {"files": [path for path, dummy, dummy2 in changes], "steps": told, "open": not acts}
+        result["diff"] = [result["diff"]] + [
+            {"before_header": path, "after_header": path, "before": before, "after": after} for path, before, after in changes]
+        if result["action"] in (planning.NONE, "tighten"):
+            result.update(changed=result["changed"] or acts or self.module.check_mode, action="roll_out", reason="; ".join(told))
 
     def _tighten(self):
         """:returns: the files that were open to others than root; in check mode those that are there now."""
@@ -232,23 +323,15 @@ class Node:
             return "fresh"
         return {"done": "done", "running": "cut off"}.get(seen.record, "no record")
 
-    def _warn(self, chosen, record):
-        if chosen.reason:
-            self.module.warn("%s: %s." % (self.params["node_name"], chosen.reason))
-        built_with = record.get("config_sha256")
-        if built_with and built_with != fingerprint(self.params["documents"]):
-            self.module.warn(
-                "%s: its settings for kubeadm (cluster_*_extra_args, cluster_kubelet_extra_config, labels, taints, networks or the version) "
-                "differ from those that it was built with. This version of the collection does not roll such a change out to a built "
-                "node: what runs is what it was built with." % self.params["node_name"])
-
-    def _act(self, action, record):
+    def _act(self, action):
         if action == planning.FINISH:
-            self.record.finish(record)
+            self.record.finish(self.record.read())
             return
         verb = "init" if action in (planning.INIT, planning.RESET_THEN_INIT) else "join"
         name, timeout, documents = self.params["node_name"], self.params["timeout"], self.params["documents"]
-        record = self.record.begin(verb, self.params["kubernetes_version"], documents)
+        record = self.record.begin(verb, self.params["kubernetes_version"])
+        if self.params["role"] == planning.CONTROL_PLANE:
+            documents = with_patches(documents, self.files.patches(contents_sum(self.files.contents())))
         if action in (planning.RESET_THEN_INIT, planning.RESET_THEN_JOIN):
             self.host.reset(name, 300)
         self._wait_for_images()
@@ -294,6 +377,13 @@ def main():
             "token": {"type": "str", "no_log": True},
             "ca_hash": {"type": "str"},
             "registered": {"type": "bool"},
+            "api_servers": {"type": "list", "elements": "dict", "default": [], "options": {
+                "name": {"type": "str", "required": True}, "address": {"type": "str", "required": True}, "port": {"type": "int", "required": True}}},
+            "roll_out": {"type": "bool", "default": True},
+            "zone": {"type": "str", "default": ""},
+            "max_unavailable": {"type": "str", "default": "10%"},
+            "hosts": {"type": "int", "default": 1},
+            "pending": {"type": "list", "elements": "path", "default": []},
             "image_wait": {"type": "int", "default": 900},
             "timeout": {"type": "int", "default": 1500},
         },

@@ -56,6 +56,15 @@ options:
     description: The Kubernetes version that is asked for, to be compared with what runs. Nothing is compared where it is empty.
     type: str
     default: ""
+  fixed:
+    description: What no run changes on a built cluster -> the value that is asked for. It is compared with what the node was built with.
+    type: dict
+    default: {}
+  api_servers:
+    description: All API servers of the inventory as C(host:port). A balancer that leads to another one that answers says so.
+    type: list
+    elements: str
+    default: []
   left_out:
     description:
       - What the limit of this run leaves out, as RV(ironrack.cluster.cluster_model#module:left_out) says. A bare host that needs one of
@@ -179,6 +188,8 @@ def main():
             "servers": {"type": "list", "elements": "str", "default": []},
             "allow_cgroup_v1": {"type": "bool", "default": False},
             "version": {"type": "str", "default": ""},
+            "fixed": {"type": "dict", "default": {}},
+            "api_servers": {"type": "list", "elements": "str", "default": []},
             "left_out": {"type": "list", "elements": "dict", "default": [], "options": {
                 "name": {"type": "str", "choices": ["etcd", "api", "mirror"], "required": True},
                 "hosts": {"type": "list", "elements": "str", "required": True},
@@ -196,7 +207,8 @@ def main():
     wants = Wants(
         given["address"], tuple(given["parts"]) + (("pki",) if given["pki"] else ()), given["profile"], given["api_port"],
         given["endpoint_port"], tuple(given["servers"]), given["allow_cgroup_v1"], given["version"], tuple(given["left_out"]),
-        tuple(given["authorities"]) if given["pki"] else (), given["store"])
+        tuple(given["authorities"]) if given["pki"] else (), given["store"],
+        {name: str(value) for name, value in given["fixed"].items()}, tuple(given["api_servers"]))
     probe = read.probe(wants, Cli(module))
     module.exit_json(changed=False, probe=probe, problems=decide(probe, wants))
 

@@ -44,7 +44,10 @@ options:
       - free_ports
       - own_address
       - foreign_cluster
+      - fixed_settings
+      - removed_host
       - version
+      - another_minor
       - left_out
       - authorities
       - foreign_etcd

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Writes the parts of the documentation that are made from code, and checks what is not.
 
-    tests/gates/docs.py          writes each role's table of variables, and docs/variables.md
+    tests/gates/docs.py          writes each role's table of variables, docs/variables.md and docs/changes.md
     tests/gates/docs.py --check  changes nothing; fails where a page is stale, or names or links to what is not there
 """
 from __future__ import annotations
@@ -21,6 +21,7 @@ MARK = "<!-- table generated from meta/argument_specs.yml -->"
 # Not an argument of any role: Ansible would put the whole model together anew for each role of each host.
 MODEL = "Besides these it reads `cluster`, the registered result of `ironrack.cluster.cluster_model`."
 VARIABLES_MARK = "<!-- table generated from plugins/plugin_utils/_model/variables.py -->"
+CHANGES_MARK = "<!-- tables generated from plugins/plugin_utils/_model/changes.py -->"
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 NAME = re.compile(r"(?<![\w/.-])[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?![\w/.*-])")
@@ -82,12 +83,26 @@ def variables_page():
     return "\n".join(lines) + "\n"
 
 
+def changes_page():
+    """:returns: what docs/changes.md has to be: what a change of each variable does to a built cluster."""
+    known = runpy.run_path(str(ROOT / "plugins" / "plugin_utils" / "_model" / "changes.py"))
+    page = ROOT / "docs" / "changes.md"
+    lines = [page.read_text().split(CHANGES_MARK)[0].rstrip(), "", CHANGES_MARK]
+    for title, rows in (
+            ("Variables of the cluster and its hosts", [("`%s`" % name, *told) for name, told in known["CLUSTER"].items()]),
+            ("Variables of the roles", [("`%s`" % name, *told) for name, told in known["ROLES"].items()]),
+            ("Hosts and groups", known["HOSTS"])):
+        lines += ["", "## %s" % title, "", "| change of | on a built cluster | how, or why not |", "| --- | --- | --- |"]
+        lines += ["| %s | %s | %s |" % (what, outcome, cell(how)) for what, outcome, how in rows]
+    return "\n".join(lines) + "\n"
+
+
 def pages():
     """:returns: (path, wanted text) of every generated page."""
     found = [(role / "README.md", role_page(role)) for role in sorted((ROOT / "roles").iterdir()) if role.is_dir()]
     if not found:
         raise SystemExit("roles/ holds no role: the check would pass on nothing")
-    return found + [(ROOT / "docs" / "variables.md", variables_page())]
+    return found + [(ROOT / "docs" / "variables.md", variables_page()), (ROOT / "docs" / "changes.md", changes_page())]
 
 
 def dead_links():

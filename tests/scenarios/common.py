@@ -13,6 +13,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = Path(os.environ.get("IRONRACK_LAB_STATE", "/var/lib/ironrack-lab")) / "artifacts"
 RUN_LIMIT = 1500
+# (task, why): where a check run on fresh hosts cannot know what the real run does.
+EXPLAINED = {
+}
 
 
 class NotProved(Exception):
@@ -76,3 +79,17 @@ def playbook(inventory, name, *words, record=None, variables=None):
     if counts is None:
         raise NotProved("nothing was counted of %s: see %s" % (name, log))
     return seconds, counts
+
+
+def compare(what, predicted, changed):
+    """:raises NotProved: where the pairs that were predicted are not those that changed."""
+    said, did = {tuple(pair) for pair in predicted}, {tuple(pair) for pair in changed}
+    if not did:
+        raise NotProved("the real run changed nothing: the comparison would say nothing")
+    open_ends = [(word, host, task) for word, pairs in (("only predicted", said - did), ("not predicted", did - said)) for host, task in sorted(pairs)]
+    for word, host, task in open_ends:
+        say("  %s: %s on %s%s" % (word, task, host, " (%s)" % EXPLAINED[task] if task in EXPLAINED else ""))
+    unexplained = [pair for pair in open_ends if pair[2] not in EXPLAINED]
+    if unexplained:
+        raise NotProved("%d (host, task) pairs differ between %s and the real run" % (len(unexplained), what))
+    say("%s predicted all %d changes of the real run%s" % (what, len(did), ", but %d that are explained" % len(open_ends) if open_ends else ""))

@@ -106,6 +106,10 @@ class KubeClient:
         """:returns: all Node objects."""
         return self._ask(self._core.list_node)["items"]
 
+    def patch_node(self, name, body):
+        """Merge ``body`` into a Node."""
+        return self._ask(self._core.patch_node, name, body)
+
     def secrets(self, namespace, labels):
         """:returns: the Secrets of a namespace that a label selector picks."""
         return self._ask(self._core.list_namespaced_secret, namespace, label_selector=labels)["items"]

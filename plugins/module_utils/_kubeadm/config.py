@@ -18,6 +18,9 @@ AUDIT = "/var/log/kubernetes/audit"
 POD_PIDS_LIMIT = 16384
 # kubeadm's defaults (1 and 4 minutes) failed on busy machines; these only bound a wait, they do not slow it down.
 TIMEOUTS = {"kubernetesAPICall": "5m0s", "kubeletHealthCheck": "10m0s", "controlPlaneComponentHealthCheck": "10m0s"}
+# An API server that is told to stop says so at /readyz and goes on serving for this long. A balancer that asks each 0.5 s and believes the
+# second no has then sent its clients elsewhere before the port is closed.
+GOODBYE = "5s"
 
 _KUBELET_LABELS = frozenset((
     "kubernetes.io/hostname", "topology.kubernetes.io/zone", "topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/zone",
@@ -84,6 +87,7 @@ def apiserver_flags(own):
     flags = {
         "profiling": "false",
         "kubelet-certificate-authority": PKI + "/ca.crt",
+        "shutdown-delay-duration": GOODBYE,
         "enable-admission-plugins": "NodeRestriction,EventRateLimit,DenyServiceExternalIPs",
         "admission-control-config-file": SETTINGS + "/admission.yaml",
         "audit-policy-file": SETTINGS + "/audit-policy.yaml",
@@ -185,8 +189,32 @@ def proxy_configuration(cluster, extra):
     return merged(base, extra)
 
 
+def taint_text(taint):
+    """:returns: a taint as the kubelet's flag wants it."""
+    value = "=%s" % taint["value"] if taint.get("value") else ""
+    return "%s%s:%s" % (taint["key"], value, taint["effect"])
+
+
+def worker_documents(cluster, host, registration, resolv_conf):
+    """:returns: what a built worker's kubelet is rendered from: kubeadm renders it by phases of init only.
+
+    `kubeadm join` gives a worker's taints to the kubelet, and init never does, so they are named as the flag that join makes of them.
+    """
+    registration = dict(registration)
+    if host["taints"]:
+        flag = {"name": "register-with-taints", "value": ",".join(taint_text(taint) for taint in host["taints"])}
+        registration["kubeletExtraArgs"] = registration["kubeletExtraArgs"] + [flag]
+    return [
+        # Without an address kubeadm would look for the interface of a default route, which an air-gapped host need not have.
+        {"apiVersion": KUBEADM_API, "kind": "InitConfiguration", "localAPIEndpoint": {"advertiseAddress": host["address"]},
+         "nodeRegistration": registration},
+        {"apiVersion": KUBEADM_API, "kind": "ClusterConfiguration", "kubernetesVersion": "v%s" % cluster["kubernetes_version"],
+         "networking": {"serviceSubnet": cluster["network"]["service_cidr"], "dnsDomain": cluster["domain"]}},
+        kubelet_configuration(cluster, resolv_conf)]
+
+
 def documents(cluster, name, ignore_preflight_errors=(), kube_proxy_config=None, resolv_conf=""):
-    """All documents for one host: what creates a cluster (control planes only), and what joins one.
+    """All documents for one host: what creates a cluster or renders a built node's files, and what joins one.
 
     Any control plane can be the one that creates the cluster, so each has the same documents apart from its own address.
 
@@ -202,7 +230,7 @@ def documents(cluster, name, ignore_preflight_errors=(), kube_proxy_config=None,
     registration = node_registration(host, ignore_preflight_errors)
     join = {"apiVersion": KUBEADM_API, "kind": "JoinConfiguration", "nodeRegistration": registration, "timeouts": dict(TIMEOUTS)}
     if not host["is_control_plane"]:
-        return [join]
+        return worker_documents(cluster, host, registration, resolv_conf) + [join]
     port = next(server["port"] for server in cluster["api_servers"] if server["name"] == name)
     own_endpoint = {"advertiseAddress": host["address"], "bindPort": port}
     join["controlPlane"] = {"localAPIEndpoint": dict(own_endpoint)}

@@ -7,8 +7,6 @@ This is a private module_utils package: it may change in any release.
 """
 from __future__ import annotations
 
-import copy
-import hashlib
 import json
 import os
 import time
@@ -16,17 +14,6 @@ import time
 from .._common.fs import atomic_write, read_or_none
 
 PATH = "/var/lib/ironrack/kubeadm.json"
-
-
-def fingerprint(documents):
-    """:returns: a SHA-256 over what kubeadm builds a node from.
-
-    certSANs are left out: the PKI issues the API server's certificate, which the API server reads again while it runs.
-    """
-    counted = copy.deepcopy(documents)
-    for document in counted:
-        document.get("apiServer", {}).pop("certSANs", None)
-    return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()
 
 
 class Record:
@@ -54,16 +41,40 @@ class Record:
         os.makedirs(os.path.dirname(self._path), mode=0o755, exist_ok=True)
         atomic_write(self._path, (json.dumps(record, indent=2, sort_keys=True) + "\n").encode(), mode=0o644)
 
-    def begin(self, action, kubernetes, documents):
-        """:returns: the new record of a run that starts now, written."""
+    def begin(self, action, kubernetes):
+        """:returns: the new record of a run of kubeadm that starts now, written."""
         record = {"action": action, "state": "running", "kubernetes": kubernetes,
-                  "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "config_sha256": fingerprint(documents)}
+                  "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
         self.write(record)
         return record
 
     def finish(self, record):
-        """Say that the run came to its end."""
-        self.write(dict(record, state="done"))
+        """:returns: the record that says that kubeadm came to its end, written."""
+        record = dict(record, state="done")
+        self.write(record)
+        return record
+
+    def begin_rollout(self, record, paths):
+        """Name the files that are about to be written and seen through; the node stays one that is done: it is never reset for this.
+
+        :returns: the record, written.
+        """
+        record = dict(record, unfinished=sorted(set(record.get("unfinished") or ()) | set(paths)))
+        self.write(record)
+        return record
+
+    def stop_rollout(self, record, unsure):
+        """Note that a rollout ended early: all files are seen through or put back but ``unsure``."""
+        self.write(dict(record, unfinished=sorted(unsure)))
+
+    def finish_rollout(self, record, sums, files):
+        """Say that a configuration is what this node runs.
+
+        :param sums: of the configuration, see :func:`.rollout.sums`.
+        :param files: path -> SHA-256.
+        """
+        record = {key: value for key, value in record.items() if key not in ("unfinished", "config_sha256")}
+        self.write(dict(record, rolled_out=dict(sums, files=files)))
 
     def remove(self):
         """Forget that there was a run."""

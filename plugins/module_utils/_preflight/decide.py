@@ -10,13 +10,17 @@ This is a private module_utils package: it may change in any release.
 """
 from __future__ import annotations
 
+import ipaddress
 from collections import namedtuple
 
 #: parts: groups of the host, and 'pki' for the host of the certificate store. servers: host:port that a kubelet of this cluster may use.
 #: version: of Kubernetes. left_out: what the limit of this run leaves out, as the model has it. authorities, store: of the model's pki.
+#: fixed: what a built node must have been built with, as parse.built() names it.
+#: api_servers: host:port of those of the inventory.
 Wants = namedtuple(
-    "Wants", ("address", "parts", "profile", "api_port", "endpoint_port", "servers", "cgroup_v1", "version", "left_out", "authorities", "store"),
-    defaults=("", (), (), ""))
+    "Wants", ("address", "parts", "profile", "api_port", "endpoint_port", "servers", "cgroup_v1", "version", "left_out", "authorities", "store",
+              "fixed", "api_servers"),
+    defaults=("", (), (), "", {}, ()))
 
 NODE = ("control_plane", "workers")
 #: Oldest and newest tried version by os-release's ID; None: any newer one will do.
@@ -211,13 +215,60 @@ def foreign_cluster(probe, wants):
         yield ("%s is there" % ", ".join(probe["kubernetes_other"]), "a host of no other Kubernetes", "uninstall that one first")
 
 
+#: What no run changes on a built cluster -> why, and what to do instead.
+FIXED = {
+    "cluster_pod_cidr": ("every pod and every node's share of the network has an address of the old one",
+                         "build a second cluster beside this one and move the workloads"),
+    "cluster_service_cidr": ("every Service and the API's own certificate have an address of the old one",
+                             "build a second cluster beside this one and move the workloads"),
+    "cluster_domain": ("running pods and the issuer of their tokens have the old one",
+                       "build a second cluster beside this one and move the workloads"),
+    "cluster_name": ("etcd's cluster token and the kubeconfigs carry the old one", "set the old name again"),
+    "cluster_api_port": ("every kubelet, balancer and kubeconfig is told the old one", "set the old port again"),
+    "cluster_node_address": ("etcd's members, certificates and the other hosts know it by the old one",
+                             "take the host out of the cluster (reset.yml, kubectl delete node), then add it with its new address"),
+    "node name": ("its Node object and its certificate have the old one",
+                  "call the host in the inventory what its node is called; or take it out (reset.yml, kubectl delete node) and add it again"),
+    "pod_network_provider": ("running pods are connected by the old one and would be cut off",
+                             "set the old one again; or empty and reset the nodes one after the other"),
+    "policy engine": ("NetworkPolicies that are enforced now would silently be no more",
+                      "set the old one again; or delete kube-router's DaemonSet and reboot the nodes first, if nobody relies on a policy"),
+}
+
+
+def _same(one, other):
+    """:returns: whether two settings are the same; an address has several spellings."""
+    try:
+        return ipaddress.ip_network(one, strict=False) == ipaddress.ip_network(other, strict=False)
+    except ValueError:
+        return one == other
+
+
+def fixed_settings(probe, wants):
+    """What would strand what runs is compared with what runs, and not with what an earlier run was told."""
+    for name, value in sorted(wants.fixed.items()):
+        built = probe["built"].get(name)
+        if built and not _same(built, value):
+            why, mend = FIXED[name]
+            yield "it was built with %s %s, and %s is asked for" % (name, built, value or "none"), "%s: %s" % (built, why), mend
+
+
+def removed_host(probe, wants):
+    """A balancer would forget an API server that serves, and nobody would know of it any more."""
+    for seen in probe["removed"]:
+        yield ("its balancer leads to the API server of %s (%s), which answers, and the inventory does not have it" % (seen["name"], seen["server"]),
+               "every API server that runs in the inventory",
+               "put %s back into the inventory; if it is to go for good: where it is an etcd member `etcdctl member remove ID` by another one, "
+               "then kubectl delete node %s, and switch it off" % (seen["name"], seen["name"]))
+
+
 def numbers(version):
     """:returns: 1.36.4 as numbers."""
     return tuple(int(part) for part in version.split("."))
 
 
 def version(probe, wants):
-    """Only what a run with this version would break; a step of one minor is an upgrade's business."""
+    """Only what a run with this version would break."""
     if not wants.version:
         return
     wanted = numbers(wants.version)
@@ -233,6 +284,16 @@ def version(probe, wants):
             yield ("its %s is %s, and %s is %d minors away" % (name, running, wants.version, wanted[1] - numbers(running)[1]),
                    "at most %d minor%s at once" % (behind, "" if behind == 1 else "s"),
                    "go to %d.%d first" % (wanted[0], numbers(running)[1] + behind))
+
+
+def another_minor(probe, wants):
+    """A newer patch is rolled out like any change. A step of one minor is allowed by Kubernetes, and is an operation of its own, which
+    accepts this check."""
+    for part, name in (("api", "API server"), ("kubelet", "kubelet")):
+        running = probe["versions"].get(part)
+        if wants.version and running and numbers(running)[:2] < numbers(wants.version)[:2]:
+            yield ("its %s is %s, and %s is another minor" % (name, running, wants.version), "a patch of %d.%d" % numbers(running)[:2],
+                   "set cluster_kubernetes_version to the one that runs: an upgrade drains each node and has an order, and site.yml has neither")
 
 
 def left_out(probe, wants):
@@ -305,5 +366,5 @@ def openssl(probe, wants):
 
 
 CHECKS = (root, operating_system, machine, python, systemd, memory, disk, file_handles, cgroups, kernel, free_ports, own_address,
-          foreign_cluster, version, left_out, authorities, foreign_etcd, container_runtime, openssl)
+          foreign_cluster, fixed_settings, removed_host, version, another_minor, left_out, authorities, foreign_etcd, container_runtime, openssl)
 NAMES = tuple(check.__name__ for check in CHECKS)

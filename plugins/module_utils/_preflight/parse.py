@@ -135,6 +135,48 @@ def free_files(file_nr):
     return int(words[2]) - int(words[0]) if len(words) == 3 and all(word.isdigit() for word in words) else None
 
 
+#: Variable of the inventory -> flag of a static pod that says what the cluster was built with.
+BUILT_FLAGS = {
+    "cluster_api_port": ("kube-apiserver", "secure-port"),
+    "cluster_service_cidr": ("kube-apiserver", "service-cluster-ip-range"),
+    "cluster_pod_cidr": ("kube-controller-manager", "cluster-cidr"),
+    "cluster_name": ("kube-controller-manager", "cluster-name"),
+}
+
+
+def built(manifests, kubelet_config, kubelet_flags, node_certificate):
+    """What a node was built with and runs with, in the names of the inventory.
+
+    :param manifests: component -> text of its static pod's manifest; empty where there is none.
+    :param kubelet_config: text of the kubelet's configuration, kubelet_flags of kubeadm's environment file for it.
+    :param node_certificate: the kubelet's own certificate, DER.
+    :returns: variable -> value as text; what nothing tells is left out.
+    """
+    found = {name: flag(manifests.get(component, ""), word) for name, (component, word) in BUILT_FLAGS.items()}
+    domain = re.search(r"^clusterDomain:\s*[\"']?([^\s\"']+)", kubelet_config, re.M)
+    found["cluster_domain"] = domain.group(1) if domain else ""
+    found["cluster_node_address"] = flag(manifests.get("kube-apiserver", ""), "advertise-address") or flag(kubelet_flags, "node-ip")
+    found["node name"] = node_name(node_certificate)
+    return {name: value for name, value in found.items() if value}
+
+
+def flag(text, name):
+    """:returns: the value of --NAME=VALUE in a text, or an empty string."""
+    match = re.search(r"--%s=([^\s\"']+)" % re.escape(name), text)
+    return match.group(1) if match else ""
+
+
+def node_name(certificate):
+    """:returns: the node's name in a kubelet's certificate (DER), or an empty string.
+
+    What follows the name may be a letter too, so its length is read, which stands before it.
+    """
+    place = certificate.find(b"system:node:")
+    if place < 1:
+        return ""
+    return certificate[place:place + certificate[place - 1]].decode("ascii", "replace")[len("system:node:"):]
+
+
 def image_version(manifest, image):
     """:returns: 1.36.4 from the line ``image: registry/IMAGE:v1.36.4`` of a static pod's manifest, or an empty string."""
     match = re.search(r"\bimage[\"']?:\s*[\"']?\S*\b%s:v?(\d+\.\d+\.\d+)" % re.escape(image), manifest)

@@ -7,8 +7,11 @@ This is a private module_utils package: it may change in any release.
 """
 from __future__ import annotations
 
+import base64
 import gzip
+import json
 import os
+import re
 import shutil
 import socket
 import sys
@@ -24,6 +27,10 @@ ETCD_OURS = "/etc/etcd/pki/ca.crt"
 ETCD_FORMED = "/etc/etcd/formed"
 SERVICE_CA = "/etc/ironrack/service-ca.crt"
 KUBELET_CONF = "/etc/kubernetes/kubelet.conf"
+KUBELET_CERT = "/var/lib/kubelet/pki/kubelet-client-current.pem"
+MANIFEST = "/etc/kubernetes/manifests/%s.yaml"
+FLANNEL, KUBE_ROUTER = "10-flannel.conflist", "kube-router"
+BALANCER = "/etc/ironrack/balancer-health.json"
 KUBELETS = ("/usr/local/bin/kubelet", "/usr/bin/kubelet")
 #: Seconds for a host that a limited run leaves out to take a connection.
 ANSWER_WITHIN = 3
@@ -67,6 +74,8 @@ def probe(wants, cli=None):
         "addresses": parse.local_ipv4(text_of("/proc/net/fib_trie")) + parse.local_ipv6(text_of("/proc/net/if_inet6")),
         "kubelet_server": kubelet_server,
         "versions": _versions() if kubelet_server else {},
+        "built": _built() if kubelet_server else {},
+        "removed": _removed(wants.api_servers) if "load_balancers" in wants.parts and wants.api_servers else [],
         "etcd_formed": os.path.exists(ETCD_FORMED),
         "files": {
             "limit": parse.open_files(*[text_of(path) for path in ("/proc/1/limits", "/proc/1/status", "/proc/sys/fs/nr_open")]),
@@ -87,6 +96,30 @@ def _versions():
     kubelet = next((os.path.realpath(path) for path in KUBELETS if os.path.exists(path)), "")
     return {"api": parse.image_version(text_of("/etc/kubernetes/manifests/kube-apiserver.yaml"), "kube-apiserver"),
             "kubelet": parse.version_in(kubelet)}
+
+
+def _built():
+    """:returns: what this node was built with, by the names of the inventory's variables."""
+    manifests = {name: text_of(MANIFEST % name) for name in ("kube-apiserver", "kube-controller-manager")}
+    match = re.search("-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", text_of(KUBELET_CERT), re.S)
+    found = parse.built(manifests, text_of("/var/lib/kubelet/config.yaml"), text_of("/var/lib/kubelet/kubeadm-flags.env"),
+                        base64.b64decode(match.group(1)) if match else b"")
+    networks = os.listdir("/etc/cni/net.d") if os.path.isdir("/etc/cni/net.d") else []
+    if networks:
+        found["pod_network_provider"] = "flannel" if FLANNEL in networks else "none"
+    if any(name == KUBE_ROUTER for dummy, name in _processes()):
+        found["policy engine"] = KUBE_ROUTER
+    return found
+
+
+def _removed(api_servers):
+    """:returns: the API servers that this balancer leads to, the inventory does not have, and that still take a connection."""
+    try:
+        servers = json.loads(text_of(BALANCER) or "{}").get("servers", [])
+        listed = [(one["name"], "%s:%d" % ("[%s]" % one["address"] if ":" in one["address"] else one["address"], one["port"])) for one in servers]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return []
+    return [{"name": name, "server": server} for name, server in listed if server not in api_servers and _answers([server])]
 
 
 def _lacks(need, parts, kubelet_server):

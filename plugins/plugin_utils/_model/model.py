@@ -95,6 +95,8 @@ def _build(plan, releases, limit, inventory_dir):
         "endpoint": endpoint,
         "api_servers": [
             {"name": host.name, "address": host.address, "port": values["cluster_api_port"]} for host in plan.group("control_plane")],
+        "api_server_addresses": [host_port(host.address, values["cluster_api_port"]) for host in plan.group("control_plane")],
+        "fixed": _fixed(plan, name),
         "kubelet_servers": _kubelet_servers(plan, endpoint),
         "etcd": etcd,
         "network": _network(plan),
@@ -176,6 +178,7 @@ def _host(host, encrypted):
         "is_load_balancer": host.is_in("load_balancers"), "is_mirror": host.is_in("mirror"),
         "labels": labels if is_node else {}, "taints": taints + host.values["cluster_node_taints"] if is_node else [],
         "pki_files": pki.host_files(host, encrypted),
+        "fixed": {"cluster_node_address": host.address, "node name": host.name} if is_node else {},
     }
 
 
@@ -191,6 +194,20 @@ def _endpoint(plan):
         host, kind = (balancers or plan.group("control_plane"))[0].address, "host"
     return {"host": host, "port": port, "address": host_port(host, port), "url": url(host, port), "kind": kind, "vip": vip,
             "vip_prefix": values["cluster_vip_prefix"]}
+
+
+def _fixed(plan, name):
+    """:returns: what no run changes on a built cluster, for the preflight to compare with what was built. What a site's own flag says is left out."""
+    values = plan.values
+    fixed = {"cluster_name": name, "cluster_domain": values["cluster_domain"], "cluster_pod_cidr": values["cluster_pod_cidr"],
+             "cluster_service_cidr": values["cluster_service_cidr"], "cluster_api_port": str(values["cluster_api_port"])}
+    flags = {"cluster-name": "cluster_name", "cluster-cidr": "cluster_pod_cidr", "service-cluster-ip-range": "cluster_service_cidr",
+             "secure-port": "cluster_api_port"}
+    for flag in list(values["cluster_controller_manager_extra_args"]) + list(values["cluster_apiserver_extra_args"]):
+        fixed.pop(flags.get(str(flag).lstrip("-")), None)
+    if "clusterDomain" in values["cluster_kubelet_extra_config"]:
+        fixed.pop("cluster_domain")
+    return fixed
 
 
 def _kubelet_servers(plan, endpoint):

@@ -38,6 +38,7 @@ def collect(model, lines, certificates=(), covered=()):
     hosts = [_host(name, model["hosts"].get(name, {}), changes, [one for one in unknown if one["host"] == name])
              for name, changes in local.items() if not covered or name in covered]
     acts = [action for changes in local.values() for _unit, action in meaning.unit_actions(changes)]
+    acts += ["restart" for changes in local.values() for change in changes for _part in meaning.rolled_out(change)]
     acts += [change["etcd"] for changes in local.values() for change in changes if change.get("etcd")]
     pairs = sorted({(line["host"], line["task"]) for line in changed})
     return {
@@ -66,6 +67,7 @@ def _change(line, certificates):
         change["etcd"] = details.get("action", "")
     elif change["kind"] == "node":
         change["kubeadm"] = details.get("action", "")
+        change["rollout"] = list((details.get("rollout") or {}).get("files", []))
     return change
 
 

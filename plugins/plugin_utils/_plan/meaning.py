@@ -32,6 +32,13 @@ COSTS = {
     ("ironrack-mirror.service", "restart"): "The mirror restarts: a download that takes longer than five seconds more is cut; running pods do not notice.",
     ("chrony.service", "restart"): "The time service restarts: the clock goes on.",
 }
+#: A component of a built node that gets a changed configuration -> what that costs.
+ROLLED_OUT = {
+    "kube-apiserver": "The API server restarts: it says at its /readyz that it goes, and serves on until the balancers have left it.",
+    "kube-controller-manager": "The controller manager restarts; another control plane's takes over where this one led.",
+    "kube-scheduler": "The scheduler restarts; another control plane's takes over where this one led.",
+    "kubelet": "The kubelet restarts without a drain: pods go on; for some seconds nobody starts, stops or probes them.",
+}
 #: Restarted on all nodes of a run in one task: as many at a time as Ansible has forks.
 TOGETHER = {"containerd.service": "containerd", "kubelet.service": "the kubelet"}
 
@@ -39,6 +46,12 @@ TOGETHER = {"containerd.service": "containerd", "kubelet.service": "the kubelet"
 def unit_actions(changes):
     """:returns: (unit, action) of all changes of one host, in their order."""
     return [(name, action) for change in changes for name, action in change.get("units", {}).items()]
+
+
+def rolled_out(change):
+    """:returns: the components of one node that a change gives a new configuration, in the order in which they get it."""
+    found = [path.rpartition("/")[2].partition(".")[0] for path in change.get("rollout", [])]
+    return list(dict.fromkeys(name if name in ROLLED_OUT else "kubelet" for name in found))
 
 
 def of_host(changes):
@@ -50,7 +63,7 @@ def of_host(changes):
             known = "%s %ss. Nothing takes traffic away from it first." % (name, "stop" if action == "stop" else action)
         if known:
             sentences.append(known)
-    return sentences
+    return sentences + [ROLLED_OUT[name] for change in changes for name in rolled_out(change)]
 
 
 def quorum(model, hosts, view):
@@ -134,6 +147,7 @@ def traffic(model, hosts):
         names = doing.get((unit, "restart"), [])
         if len(names) > 1:
             sentences.append("On %d nodes %s restarts in one task, as many at a time as Ansible has forks; no node is drained." % (len(names), word))
+    sentences += _rollouts(model, hosts)
     joining = [host for host, changes in hosts.items() for change in changes
                if change.get("kubeadm") in ("join", "reset_then_join") and model["hosts"].get(host, {}).get("is_control_plane")]
     if joining:
@@ -141,6 +155,28 @@ def traffic(model, hosts):
     if not sentences and not any(action in ("restart", "reload", "stop") for _unit, action in doing):
         sentences.append("No service of a host is restarted, reloaded or stopped.")
     return sentences or ["Only what is said at each host: no service restarts on several hosts at once."]
+
+
+def _rollouts(model, hosts):
+    """:returns: how built nodes get a changed configuration of Kubernetes."""
+    doing = {}
+    for host, changes in hosts.items():
+        for change in changes:
+            for name in rolled_out(change):
+                part = "api" if name == "kube-apiserver" else "control_plane" if model["hosts"].get(host, {}).get("is_control_plane") else "worker"
+                doing.setdefault(part, []).append(host)
+    sentences = []
+    if doing.get("api"):
+        everyone = [name for name, host in model["hosts"].items() if host.get("is_control_plane")]
+        sentences.append("There is one API server, on %s: while it restarts the API does not answer." % everyone[0] if len(everyone) == 1 else
+                         "The API servers of %s restart one at a time, each only while all others are ready; a balancer leaves each before it "
+                         "stops." % ", ".join(doing["api"]))
+    elif doing.get("control_plane"):
+        sentences.append("The control planes %s get their configuration one at a time." % ", ".join(dict.fromkeys(doing["control_plane"])))
+    if doing.get("worker"):
+        sentences.append("On %s the kubelet restarts in batches (worker_max_unavailable), never in two zones at once; one that is not well ends "
+                         "the rollout." % ("%d workers" % len(doing["worker"]) if len(doing["worker"]) > 1 else doing["worker"][0]))
+    return sentences
 
 
 def _balancers(model, doing):

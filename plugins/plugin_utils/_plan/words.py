@@ -20,6 +20,7 @@ KUBEADM = {
     "tighten": "files that kubeadm left open are made readable by root alone; nothing runs",
     "finish": "the record of a finished kubeadm run is completed; nothing runs",
     "reset_then_init": "the traces of a run that was cut off go, then kubeadm init creates the cluster on this host",
+    "roll_out": "the node gets its changed configuration",
     "reset_then_join": "the traces of a run that was cut off go, then kubeadm join brings this host into the cluster",
 }
 UNITS = {"start": "starts", "restart": "restarts", "reload": "reloads", "stop": "stops"}
@@ -81,7 +82,11 @@ def _etcd(details, _certificates):
 
 
 def _kubeadm(details, _certificates):
-    return KUBEADM.get(details.get("action"), "kubeadm would change this host"), [details["reason"]] if details.get("reason") else []
+    rollout = details.get("rollout") or {}
+    items = list(rollout.get("steps", [])) + list(rollout.get("files", []))
+    if details.get("reason") and details.get("action") != "roll_out":
+        items.insert(0, details["reason"])
+    return KUBEADM.get(details.get("action"), "kubeadm would change this host"), items
 
 
 def _images(verb):
@@ -101,6 +106,11 @@ def _bundle(details, _certificates):
 def _objects(details, _certificates):
     names = details.get("objects", [])
     return "%s of the cluster would be created or changed" % count(len(names), "object"), list(names)
+
+
+def _nodes(details, _certificates):
+    told = details.get("nodes", {})
+    return "labels or taints of %s would change" % count(len(told), "node"), ["%s: %s" % (name, "; ".join(told[name])) for name in sorted(told)]
 
 
 def _kubeconfig(details, _certificates):
@@ -128,6 +138,7 @@ BY_ACTION = {
     "ironrack.cluster.host_settings": ("setting", _settings),
     "ironrack.cluster.image_preload": ("image", _images("pulled in the background")),
     "ironrack.cluster.kube_apply": ("object", _objects),
+    "ironrack.cluster.kube_nodes": ("object", _nodes),
     "ironrack.cluster.kubeadm_node": ("node", _kubeadm),
     "ironrack.cluster.kubeadm_token": ("token", _token),
     "ironrack.cluster.kubeconfig": ("kubeconfig", _kubeconfig),

@@ -13,7 +13,7 @@ import yaml
 from ansible_collections.ironrack.cluster.plugins.filter.kubeadm_config import kubeadm_config
 from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.command import config_text, explain, kubeadm_argv, reset_argv
 from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.config import documents, extra_args, label_problems, merged
-from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.record import Record, fingerprint
+from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.record import Record
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.model import derive
 
 ROOT = pathlib.Path(__file__).resolve().parents[4]
@@ -44,9 +44,9 @@ def test_a_control_plane_has_all_documents_and_a_worker_its_join():
     assert list(by_kind(documents(cluster, "cp1"))) == [
         "InitConfiguration", "ClusterConfiguration", "KubeletConfiguration", "KubeProxyConfiguration", "JoinConfiguration"]
     worker = documents(cluster, "gpu1")
-    assert [document["kind"] for document in worker] == ["JoinConfiguration"]
-    assert "controlPlane" not in worker[0]
-    assert worker[0]["nodeRegistration"]["ignorePreflightErrors"] == ["FileAvailable--etc-kubernetes-pki-ca.crt"]
+    assert list(by_kind(worker)) == ["InitConfiguration", "ClusterConfiguration", "KubeletConfiguration", "JoinConfiguration"]
+    assert "controlPlane" not in worker[-1]
+    assert worker[-1]["nodeRegistration"]["ignorePreflightErrors"] == ["FileAvailable--etc-kubernetes-pki-ca.crt"]
 
 
 def test_any_control_plane_could_create_the_same_cluster():
@@ -191,10 +191,21 @@ def test_the_text_for_a_join_holds_the_token_and_only_the_join():
         "apiServerEndpoint": "10.77.0.10:6443", "token": "abcdef.0123456789abcdef", "caCertHashes": ["sha256:00"]}
 
 
-def test_the_text_for_an_init_holds_no_join_and_a_worker_has_none():
+def test_the_text_for_an_init_holds_no_join_and_none_is_made_of_nothing():
     assert "JoinConfiguration" not in config_text("init", documents(model(), "cp1"))
     with pytest.raises(ValueError):
-        config_text("init", documents(model(), "gpu1"))
+        config_text("init", [{"kind": "JoinConfiguration"}])
+
+
+def test_a_worker_is_rendered_with_what_a_join_gives_it():
+    taints = [{"key": "gpu", "value": "yes", "effect": "NoSchedule"}, {"key": "bare", "effect": "NoExecute"}]
+    cluster = model(host_variables={"gpu1": {"cluster_node_taints": taints}}, cluster_kubelet_extra_config={"maxPods": 40})
+    made = by_kind(documents(cluster, "gpu1", resolv_conf="/etc/r"))
+    flags = {entry["name"]: entry["value"] for entry in made["InitConfiguration"]["nodeRegistration"]["kubeletExtraArgs"]}
+    assert flags["register-with-taints"] == "gpu=yes:NoSchedule,bare:NoExecute"
+    # kubeadm join makes that flag itself.
+    assert "register-with-taints" not in str(made["JoinConfiguration"])
+    assert made["KubeletConfiguration"] == by_kind(documents(cluster, "cp1", resolv_conf="/etc/r"))["KubeletConfiguration"]
 
 
 def test_reset_leaves_certificates_and_etcd_alone():
@@ -217,15 +228,6 @@ def test_an_error_has_the_last_lines_a_hint_and_no_token():
     assert "within 1500 s" in explain("init", 124, "", "cp1", 1500)
 
 
-def test_the_fingerprint_knows_settings_but_not_names_in_a_certificate():
-    cluster = model()
-    before = fingerprint(documents(cluster, "cp1"))
-    cluster["apiserver_sans"].append("api.example.org")
-    assert fingerprint(documents(cluster, "cp1")) == before
-    cluster["args"]["apiserver"]["v"] = "2"
-    assert fingerprint(documents(cluster, "cp1")) != before
-
-
 @pytest.mark.parametrize("content, state", [("", "running"), ("{", "running"), ("[]", "running"), ("{}", "running"),
                                             ('{"state": "done"}', "done"), ('{"state": "other"}', "running")])
 def test_a_record_that_cannot_be_read_is_a_run_that_was_cut_off(tmp_path, content, state):
@@ -236,7 +238,7 @@ def test_a_record_that_cannot_be_read_is_a_run_that_was_cut_off(tmp_path, conten
 def test_the_record_of_a_run(tmp_path):
     record = Record(str(tmp_path / "new" / "kubeadm.json"))
     assert record.read() == {}
-    started = record.begin("join", "1.36.4", [{"kind": "JoinConfiguration"}])
+    started = record.begin("join", "1.36.4")
     assert record.read() == started and started["state"] == "running"
     record.finish(started)
     assert json.loads((tmp_path / "new" / "kubeadm.json").read_text())["state"] == "done"

@@ -4,12 +4,15 @@
 """kubeadm_node with a host that is made up: what is recorded before what is done, and what a kill leaves."""
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError
 from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.modes import loose
 from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.plan import BOOTSTRAP_CONF, KUBELET_CONFIG, MANIFESTS, required
-from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.record import Record, fingerprint
+from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.record import Record
+from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.rollout import files_of
 from ansible_collections.ironrack.cluster.plugins.modules import kubeadm_node
 
 DOCUMENTS = [{"kind": "InitConfiguration"}, {"kind": "JoinConfiguration"}]
@@ -22,7 +25,8 @@ class Module:
         self.params = dict(
             {"state": "present", "role": "control_plane", "node_name": "cp1", "documents": DOCUMENTS, "kubernetes_version": "1.36.4", "initialise": False,
              "cluster_state": "unknown", "address": "10.77.0.21", "port": 6443, "endpoint": "10.77.0.10:6443",
-             "token": "abcdef.0123456789abcdef", "ca_hash": "sha256:00", "registered": None, "image_wait": 1, "timeout": 1}, **params)
+             "token": "abcdef.0123456789abcdef", "ca_hash": "sha256:00", "registered": None, "image_wait": 1, "timeout": 1, "roll_out": True,
+             "pending": [], "api_servers": []}, **params)
 
     def warn(self, text):
         self.warnings.append(text)
@@ -81,9 +85,65 @@ class Host:
         self._step("end")
 
 
+class Files:
+    """Files of a host whose kubeadm renders ``wanted``; the files are ``wanted`` too once a kubeadm run has come to its end."""
+
+    def __init__(self, host):
+        self.host, self.disk, self.rendered = host, {}, 0
+
+    def contents(self):
+        return {}
+
+    def patches(self, contents):
+        return ""
+
+    def render(self, role, documents, contents):
+        self.rendered += 1
+        return {path: ("%s %s" % (path, documents)).encode() for path in files_of(role)}
+
+    def hashes(self, paths):
+        for path in paths:
+            if path not in self.disk and self.host.running:
+                self.disk[path] = ("%s %s" % (path, DOCUMENTS)).encode()
+        return {path: hashlib.sha256(self.disk[path]).hexdigest() if path in self.disk else None for path in paths}
+
+    def read(self, path):
+        return self.disk[path]
+
+    def write(self, path, content):
+        self.disk[path] = content
+        self.host.calls.append("write " + path.rpartition("/")[2])
+
+    def age(self, path):
+        return 1.0
+
+    def process_age(self, name):
+        return 0.5
+
+    def component_ready(self, address, port):
+        return True, ""
+
+    def restart_kubelet(self):
+        self.host.calls.append("restart kubelet")
+        return "old"
+
+    def kubelet_invocation(self):
+        return "new"
+
+    def kubelet_ready(self, *asked):
+        return True, ""
+
+    def upload(self, documents):
+        self.host.calls.append("upload")
+
+    def roll_proxy(self, documents, proxy_sum):
+        self.host.calls.append("proxy")
+
+
 def node(tmp_path, module, host):
     record = host.record = Record(str(tmp_path / "kubeadm.json"))
-    return kubeadm_node.Node(module, host, record)
+    host.node_files = getattr(host, "node_files", None) or Files(host)
+    return kubeadm_node.Node(module, host, record, host.node_files)
 
 
 def test_init_then_nothing(tmp_path):
@@ -147,13 +207,39 @@ def test_check_mode_says_what_would_happen_and_does_nothing(tmp_path, params, ac
     assert not (tmp_path / "kubeadm.json").exists()
 
 
-def test_a_changed_configuration_is_not_passed_over_in_silence(tmp_path):
+CHANGED = DOCUMENTS + [{"kind": "KubeletConfiguration", "maxPods": 40}]
+ROLLED = ["write kube-apiserver.yaml", "write kube-controller-manager.yaml", "write kube-scheduler.yaml", "write config.yaml",
+          "write kubeadm-flags.env", "restart kubelet", "upload"]
+
+
+def test_a_changed_configuration_is_rolled_out_once(tmp_path):
     host = Host()
-    node(tmp_path, Module(), host).run()
-    module = Module(documents=DOCUMENTS + [{"kind": "KubeletConfiguration"}])
-    assert node(tmp_path, module, host).run()["changed"] is False
-    assert "does not roll such a change out" in module.warnings[0]
-    assert Record(str(tmp_path / "kubeadm.json")).read()["config_sha256"] == fingerprint(DOCUMENTS)
+    node(tmp_path, Module(initialise=True, cluster_state="absent", token=""), host).run()
+    host.calls.clear()
+    result = node(tmp_path, Module(documents=CHANGED), host).run()
+    assert (result["changed"], result["action"], result["rollout"]["open"]) == (True, "roll_out", False)
+    assert host.calls == ROLLED
+    # What was rolled out is on record, so that nothing is rendered again.
+    rendered = host.node_files.rendered
+    assert node(tmp_path, Module(documents=CHANGED), host).run()["changed"] is False
+    assert host.node_files.rendered == rendered
+
+
+@pytest.mark.parametrize("params, changed", [({"roll_out": False}, False), ({"check_mode": True}, True)])
+def test_what_would_be_rolled_out_is_said_and_left(tmp_path, params, changed):
+    host = Host()
+    node(tmp_path, Module(initialise=True, cluster_state="absent", token=""), host).run()
+    host.calls.clear()
+    result = node(tmp_path, Module(documents=CHANGED, **params), host).run()
+    assert (result["changed"], result["rollout"]["open"], host.calls) == (changed, True, [])
+    assert result["rollout"]["files"] == list(files_of("control_plane"))
+    assert [part["after_header"] for part in result["diff"][1:]] == list(files_of("control_plane"))
+
+
+def test_a_host_that_joins_a_cluster_with_older_settings_gets_the_new_ones_at_once(tmp_path):
+    host = Host()
+    result = node(tmp_path, Module(documents=CHANGED, roll_out=False), host).run()
+    assert (result["action"], result["rollout"]["open"]) == ("join", True)
 
 
 def test_a_refusal_names_the_host(tmp_path):

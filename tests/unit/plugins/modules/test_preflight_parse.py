@@ -4,6 +4,7 @@
 """Preflight on a host: texts of kernels and systems."""
 from __future__ import annotations
 
+import json
 import sys
 
 import pytest
@@ -162,3 +163,30 @@ def test_what_runs_is_read_where_a_kubelet_is(monkeypatch, tmp_path):
     assert read.probe(Wants("", (), "lab", 1, 1, (), False))["versions"] == {}
     conf.write_text("server: https://192.0.2.1:6443\n")
     assert read.probe(Wants("", (), "lab", 1, 1, (), False))["versions"]["kubelet"] == "1.36.4"
+
+
+def test_what_a_node_was_built_with(tmp_path):
+    api = "    - --advertise-address=192.0.2.1\n    - --secure-port=6443\n    - --service-cluster-ip-range=10.96.0.0/16\n"
+    manager = "    - --cluster-cidr=10.244.0.0/16\n    - --cluster-name=ironrack\n"
+    # What follows the name in a certificate is a sequence, whose tag is the letter 0.
+    certificate = b"\x30\x18\x0c\x0fsystem:node:cp1\x30\x59"
+    found = parse.built({"kube-apiserver": api, "kube-controller-manager": manager}, "clusterDNS:\n- 10.96.0.10\nclusterDomain: cluster.local\n",
+                        "", certificate)
+    assert found == {
+        "cluster_api_port": "6443", "cluster_service_cidr": "10.96.0.0/16", "cluster_pod_cidr": "10.244.0.0/16", "cluster_name": "ironrack",
+        "cluster_domain": "cluster.local", "cluster_node_address": "192.0.2.1", "node name": "cp1"}
+    worker = parse.built({}, "", 'KUBELET_KUBEADM_ARGS="--hostname-override=gpu1 --node-ip=192.0.2.7 --node-labels=a=b"', b"")
+    assert worker == {"cluster_node_address": "192.0.2.7"}
+    assert parse.built({}, "", "", b"") == {} and parse.node_name(b"system:node:x") == ""
+
+
+def test_a_balancer_names_the_api_servers_that_the_inventory_lost(tmp_path, monkeypatch):
+    config = tmp_path / "balancer-health.json"
+    monkeypatch.setattr(read, "BALANCER", str(config))
+    monkeypatch.setattr(read, "_answers", lambda servers: servers != ["192.0.2.4:6443"])
+    assert read._removed(("192.0.2.1:6443",)) == []
+    config.write_text(json.dumps({"servers": [{"name": "cp%d" % number, "address": "192.0.2.%d" % number, "port": 6443} for number in (1, 3, 4)]}))
+    # One that answers nobody is gone: the balancer may forget it.
+    assert read._removed(("192.0.2.1:6443",)) == [{"name": "cp3", "server": "192.0.2.3:6443"}]
+    config.write_text("no json")
+    assert read._removed(("192.0.2.1:6443",)) == []

@@ -117,6 +117,9 @@ def test_every_action_of_the_site_that_can_change_something_has_its_words():
     ("etcd_member", {"action": "join", "reasons": ["it is not listed"]}, "etcd takes this host in: as a learner first, then as a voting member",
      "it is not listed"),
     ("kubeadm_node", {"action": "init", "reason": "there is none"}, "kubeadm init creates the cluster on this host", "there is none"),
+    ("kubeadm_node", {"action": "roll_out", "reason": "x", "rollout": {"steps": ["the kubelet restarts"], "files": ["/var/lib/kubelet/config.yaml"]}},
+     "the node gets its changed configuration", "/var/lib/kubelet/config.yaml"),
+    ("kube_nodes", {"nodes": {"gpu1": ["label zone=b, was a"]}}, "labels or taints of 1 node would change", "gpu1: label zone=b, was a"),
     ("kube_apply", {"objects": ["Namespace/a"]}, "1 object of the cluster would be created or changed", "Namespace/a"),
     ("kubeconfig", {"path": "/k"}, "the administrator's kubeconfig would be written", "/k"),
     ("image_preload", {"pulled": ["pause"]}, "1 image would be pulled in the background", "pause"),
@@ -129,6 +132,23 @@ def test_a_change_has_words_and_names(action, result, words, item):
     told = describe(line("cp1", action, result), [{"name": "sa", "reason": "it is missing"}])
     assert told["words"] == words
     assert item in told["items"] or item is None and told["items"] == []
+
+
+def rollout(host, *files):
+    return line(host, "kubeadm_node", {"action": "roll_out", "rollout": {"steps": ["s"], "files": list(files), "open": True}})
+
+
+def test_a_rollout_says_who_restarts_and_in_which_order():
+    manifests = ["/etc/kubernetes/manifests/kube-%s.yaml" % name for name in ("apiserver", "scheduler")]
+    kubelet = ["/var/lib/kubelet/config.yaml", "/var/lib/kubelet/kubeadm-flags.env"]
+    data = plan(rollout("cp1", *manifests, *kubelet), rollout("cp2", *manifests), rollout("gpu1", *kubelet), rollout("gpu2", *kubelet))
+    assert data["counts"]["restarts"] == 3 + 2 + 1 + 1
+    assert "The API servers of cp1, cp2 restart one at a time" in said(data, "traffic")
+    assert "On 2 workers the kubelet restarts in batches" in said(data, "traffic")
+    means = {one["name"]: one["means"] for one in data["hosts"]}
+    assert [words.split(" restarts")[0] for words in means["cp1"]] == ["The API server", "The scheduler", "The kubelet"]
+    assert "the API does not answer" in said(plan(rollout("cp1", *manifests), of=model(("cp1",))), "traffic")
+    assert "cp1 get their configuration one at a time" in said(plan(rollout("cp1", *kubelet)), "traffic")
 
 
 def test_a_task_of_the_site_is_counted_and_named():

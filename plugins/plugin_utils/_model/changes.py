@@ -1,0 +1,162 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What happens to a built cluster when a documented variable is changed: docs/changes.md and its test are made from this table."""
+from __future__ import annotations
+
+#: ROLLED_OUT: what runs follows. REFUSED: nothing is changed, and the reason is told. NO_EFFECT: it says how a run works or what a new host
+#: gets, and there is nothing on a built one that could follow. BY_HAND: a part has to be done by a person, who is told which.
+ROLLED_OUT, REFUSED, NO_EFFECT, BY_HAND = "rolled out", "refused", "nothing to roll out", "in part by hand"
+
+_PODS = "the static pods, one control plane at a time and only while all other API servers are ready; a balancer leaves each before it stops"
+_KUBELETS = ("/var/lib/kubelet, with a restart of the kubelet: control planes one at a time, then workers in batches "
+             "(`worker_max_unavailable`), never of two zones at once, with the Node Ready between")
+_NGINX = "NGINX by a reload, or a restart of the health daemon beside it: no connection is cut"
+_VRRP = "keepalived, which reads its configuration again; where that moves the virtual address, the connections through it are cut"
+_ETCD = "etcd, one member at a time, each only while all others answer; a leader hands over first"
+_RUN = "how a run works; it is read anew by each"
+_NETWORK = "build a second cluster and move the workloads"
+
+#: Variables of the whole cluster, by name.
+CLUSTER = {
+    "cluster_name": (REFUSED, "etcd's cluster token and the kubeconfigs carry it (preflight: fixed_settings)"),
+    "cluster_profile": (NO_EFFECT, "what the preflight asks of hosts and of the layout"),
+    "cluster_kubernetes_version": (ROLLED_OUT, "a newer patch: " + _PODS + "; then the kubelets, on all nodes of the run in one task. "
+                                   "A downgrade or another minor is refused (preflight: version, another_minor)"),
+    "cluster_domain": (REFUSED, "running pods and the issuer of their tokens have it; %s (preflight: fixed_settings)" % _NETWORK),
+    "cluster_pod_cidr": (REFUSED, "every pod has an address of it; %s (preflight: fixed_settings)" % _NETWORK),
+    "cluster_service_cidr": (REFUSED, "every Service has an address of it; %s (preflight: fixed_settings)" % _NETWORK),
+    "cluster_vip": (REFUSED, "it is the endpoint that every kubelet points to (preflight: foreign_cluster). Where `cluster_endpoint` is a name, it "
+                             "is rolled out: keepalived, the API's certificates and the hosts' names follow, and established connections are cut"),
+    "cluster_vip_prefix": (ROLLED_OUT, _VRRP),
+    "cluster_endpoint": (REFUSED, "every kubelet points to it (preflight: foreign_cluster)"),
+    "cluster_api_port": (REFUSED, "every kubelet, balancer and kubeconfig is told it (preflight: fixed_settings)"),
+    "cluster_pki_host": (REFUSED, "the new host's store would be empty (preflight: lost_authorities). Copy the store first, then it is followed"),
+    "cluster_client_host": (NO_EFFECT, _RUN),
+    "cluster_kubeconfig": (ROLLED_OUT, "the file is written at its new place; the old one stays"),
+    "cluster_source": (ROLLED_OUT, "containerd's mirrors and the apt source"),
+    "cluster_registry": (ROLLED_OUT, "containerd's mirrors, which it reads for each pull"),
+    "cluster_proxy": (ROLLED_OUT, "containerd's environment, with a restart of containerd; running containers stay"),
+    "cluster_ntp_servers": (ROLLED_OUT, "chrony, with a restart"),
+    "cluster_dns_servers": (ROLLED_OUT, "resolv.conf of the hosts, and " + _KUBELETS),
+    "cluster_node_interface": (ROLLED_OUT, "flannel's DaemonSet, and keepalived on a balancer"),
+    "cluster_node_address": (REFUSED, "the host's certificates, its Node and the other hosts know it by it; take the host out and add it again "
+                                      "(preflight: fixed_settings)"),
+    "cluster_address_family": (REFUSED, "both networks would be others (preflight: fixed_settings)"),
+    "cluster_mtu": (ROLLED_OUT, "flannel's DaemonSet; pods get it when they are made anew"),
+    "cluster_extra_sans": (ROLLED_OUT, "the API servers' certificates, which they read again by themselves, and the cluster's kubeadm-config"),
+    "cluster_feature_gates": (ROLLED_OUT, "%s; %s; kube-proxy's DaemonSet" % (_PODS, _KUBELETS)),
+    "cluster_apiserver_extra_args": (ROLLED_OUT, _PODS),
+    "cluster_controller_manager_extra_args": (ROLLED_OUT, _PODS),
+    "cluster_scheduler_extra_args": (ROLLED_OUT, _PODS),
+    "cluster_etcd_extra_args": (ROLLED_OUT, _ETCD),
+    "cluster_kubelet_extra_config": (ROLLED_OUT, _KUBELETS),
+    "cluster_node_labels": (ROLLED_OUT, "the Node, by the API, and the kubelet's flags"),
+    "cluster_node_taints": (ROLLED_OUT, "the Node, by the API; on a worker the kubelet's flags too"),
+    "cluster_tls_min_version": (ROLLED_OUT, "%s; %s" % (_PODS, _KUBELETS)),
+    "cluster_tls_cipher_suites": (ROLLED_OUT, "%s; %s" % (_PODS, _KUBELETS)),
+    "cluster_audit_rules": (ROLLED_OUT, "the audit policy, whose content is stamped on the API server: " + _PODS),
+    "cluster_pod_security": (ROLLED_OUT, "the API servers' admission settings, stamped on them: " + _PODS + ". Running pods stay"),
+    "cluster_pod_security_warn": (ROLLED_OUT, "the API servers' admission settings, stamped on them: " + _PODS),
+    "cluster_pod_security_exempt_namespaces": (ROLLED_OUT, "the API servers' admission settings, stamped on them: " + _PODS),
+    "cluster_default_deny_namespaces": (BY_HAND, "the policy is put into each; where a namespace is taken out, its policy stays: delete it"),
+    "cluster_host_firewall": (ROLLED_OUT, "the packet filter of each host"),
+    "cluster_host_firewall_networks": (ROLLED_OUT, "the packet filter of each host"),
+    "cluster_pki_kubernetes_ca": (REFUSED, "an authority is rotated with the old and the new trusted together (preflight: authorities)"),
+    "cluster_pki_etcd_ca": (REFUSED, "an authority is rotated with the old and the new trusted together (preflight: authorities)"),
+    "cluster_packages_from_mirror": (ROLLED_OUT, "the hosts' apt source"),
+    "cluster_hooks": (NO_EFFECT, _RUN),
+    "cluster_plan": (NO_EFFECT, _RUN),
+    "zone": (ROLLED_OUT, "the Node's label, by the API, and the kubelet's flags; pods move when they are made anew"),
+}
+
+#: Variables of roles, by name.
+ROLES = {
+    "cluster_addons_coredns_replicas": (ROLLED_OUT, "CoreDNS's Deployment"),
+    "cluster_addons_metrics_server": (BY_HAND, "switched on, it is applied; switched off, what runs stays: kubectl -n kube-system delete deployment "
+                                               "metrics-server"),
+    "cluster_health_wait": (NO_EFFECT, _RUN),
+    "cluster_health_enforce": (NO_EFFECT, _RUN),
+    "cluster_health_etcd": (NO_EFFECT, _RUN),
+    "cluster_health_pod_network": (NO_EFFECT, _RUN),
+    "cluster_health_policy_engine": (NO_EFFECT, _RUN),
+    "cluster_health_metrics": (NO_EFFECT, _RUN),
+    "cluster_health_balancer_page": (NO_EFFECT, _RUN),
+    "cluster_health_probe_image": (NO_EFFECT, _RUN),
+    "cluster_health_probe_binary": (NO_EFFECT, _RUN),
+    "cluster_health_network_wait": (NO_EFFECT, _RUN),
+    "containerd_restrict_oom_score_adj": (ROLLED_OUT, "containerd, with a restart; running containers stay"),
+    "containerd_snapshotter": (BY_HAND, "containerd restarts with it and holds no image in it: drain each node first, then run site.yml limited to it"),
+    "containerd_runc": (ROLLED_OUT, "containerd, with a restart; containers that are made later run by it"),
+    "containerd_log_level": (ROLLED_OUT, "containerd, with a restart"),
+    "control_plane_ignore_preflight_errors": (NO_EFFECT, "kubeadm's checks before an init or a join"),
+    "control_plane_kube_proxy_config": (ROLLED_OUT, "kube-proxy's ConfigMap and, one node after the other, its DaemonSet"),
+    "control_plane_resolv_conf": (ROLLED_OUT, _KUBELETS),
+    "control_plane_image_wait": (NO_EFFECT, _RUN),
+    "control_plane_timeout": (NO_EFFECT, _RUN),
+    "etcd_quota_backend_bytes": (ROLLED_OUT, _ETCD),
+    "etcd_auto_compaction_retention": (ROLLED_OUT, _ETCD),
+    "etcd_heartbeat_interval": (ROLLED_OUT, _ETCD),
+    "etcd_election_timeout": (ROLLED_OUT, _ETCD),
+    "etcd_metrics_address": (ROLLED_OUT, _ETCD),
+    "etcd_log_level": (ROLLED_OUT, _ETCD),
+    "etcd_tls_min_version": (ROLLED_OUT, _ETCD),
+    "etcd_cipher_suites": (ROLLED_OUT, _ETCD),
+    "etcd_wait": (NO_EFFECT, _RUN),
+    "etcd_keys": (NO_EFFECT, _RUN),
+    "host_firewall_rules": (ROLLED_OUT, "the packet filter of each host"),
+    "host_packages": (BY_HAND, "what is added is installed; what is taken out stays: remove it with the package manager"),
+    "host_kernel_modules": (BY_HAND, "what is added is loaded; what is taken out stays loaded until the next boot"),
+    "host_sysctl": (BY_HAND, "what is set is set at once; what is taken out keeps its value until the next boot"),
+    "host_swap": (ROLLED_OUT, "the running system and the boot"),
+    "host_manage_resolv_conf": (ROLLED_OUT, "the host's resolv.conf; left to the site again, it stays as it is"),
+    "host_limits": (ROLLED_OUT, "sessions and services that begin later"),
+    "load_balancer_interface": (ROLLED_OUT, _VRRP),
+    "load_balancer_advert_interval": (ROLLED_OUT, _VRRP + ". Give it to all balancers in one run: their adverts have to agree"),
+    "load_balancer_missed_adverts": (ROLLED_OUT, _VRRP),
+    "load_balancer_virtual_router_id": (ROLLED_OUT, _VRRP + ". Give it to all balancers in one run; for a moment both hold the address"),
+    "load_balancer_preempt": (ROLLED_OUT, _VRRP),
+    "load_balancer_health_port": (ROLLED_OUT, _NGINX),
+    "load_balancer_connect_timeout_ms": (ROLLED_OUT, _NGINX),
+    "load_balancer_fail_timeout": (ROLLED_OUT, _NGINX),
+    "load_balancer_idle_timeout": (ROLLED_OUT, _NGINX),
+    "load_balancer_worker_shutdown_timeout": (ROLLED_OUT, _NGINX),
+    "load_balancer_worker_connections": (ROLLED_OUT, _NGINX),
+    "load_balancer_user": (ROLLED_OUT, _NGINX),
+    "load_balancer_probe_interval": (ROLLED_OUT, _NGINX),
+    "load_balancer_probe_timeout": (ROLLED_OUT, _NGINX),
+    "load_balancer_probe_rise": (ROLLED_OUT, _NGINX),
+    "load_balancer_probe_fall": (ROLLED_OUT, _NGINX),
+    "load_balancer_nginx_packages": (BY_HAND, "what is added is installed; what is taken out stays"),
+    "mirror_bundle": (ROLLED_OUT, "the mirror's files and images; what the new bundle lacks is removed from its files"),
+    "mirror_root": (BY_HAND, "the bundle is laid down at its new place; remove the old folder"),
+    "mirror_registry_root": (BY_HAND, "the images are pushed to the new place; remove the old folder"),
+    "mirror_nginx_user": (ROLLED_OUT, "the mirror's NGINX, with a restart"),
+    "node_reset_pki": (NO_EFFECT, "what reset.yml takes away"),
+    "pki_renew_before_days": (ROLLED_OUT, "certificates that are near their end by the new number are renewed"),
+    "pod_network_provider": (REFUSED, "running pods are connected by the old one (preflight: fixed_settings)"),
+    "pod_network_policy_engine": (REFUSED, "`none` where kube-router runs: policies that are enforced now would silently be no more (preflight: "
+                                           "fixed_settings). Switched on, it is applied"),
+    "pod_network_hook": (NO_EFFECT, _RUN),
+    "preflight_accept": (NO_EFFECT, _RUN),
+    "worker_ignore_preflight_errors": (NO_EFFECT, "kubeadm's checks before a join"),
+    "worker_max_unavailable": (NO_EFFECT, _RUN),
+    "worker_image_wait": (NO_EFFECT, _RUN),
+    "worker_timeout": (NO_EFFECT, _RUN),
+}
+#: Options of roles that a playbook gives them, and no inventory: they are no settings.
+GIVEN = ("cluster", "pki_bundle", "cluster_addons_cluster_exists", "pod_network_cluster_exists", "control_plane_initialise",
+         "control_plane_cluster_state", "control_plane_join", "worker_join")
+#: What is changed in the inventory's groups and hosts, in words.
+HOSTS = (
+    ("a worker is added", ROLLED_OUT, "it joins; the other hosts get its name"),
+    ("a control plane or an etcd member is added", ROLLED_OUT, "it joins etcd as a learner, then the cluster; the balancers lead to it once it is ready"),
+    ("a balancer is added", ROLLED_OUT, "it is installed, and the others learn of it"),
+    ("a worker is taken out that is still a node", BY_HAND,
+     "the run names it and ends red (nodes_present), and touches nothing of it: run reset.yml limited to it while it is in the inventory, then "
+     "kubectl delete node"),
+    ("a control plane is taken out that still answers", REFUSED, "no balancer forgets it (preflight: removed_host)"),
+    ("an etcd member is taken out that is still one", BY_HAND,
+     "the run names it and ends red (etcd_healthy): `etcdctl member remove ID` by one of the others, then switch it off"),
+    ("a host is renamed", REFUSED, "its Node and its certificate have the old name (preflight: fixed_settings)"),
+)

@@ -1,0 +1,8 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How the hosts of one run take turns where a change is rolled out.
+
+This is a private plugin_utils package: it may change in any release.
+"""
+from __future__ import annotations
