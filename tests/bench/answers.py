@@ -24,6 +24,7 @@ _UNCHANGED = {
     "files": {"changed_paths": []},
     "host_settings": {"before": {}, "after": {}},
     "image_preload": {"pulled": []},
+    "kube_nodes": {"nodes": {}, "strangers": []},
     "kubeadm_node": {"action": "none", "reason": "", "before": {}, "after": {}},
     "kubeadm_token": {"token": "", "ca_hash": "", "missing": []},
     "kubeconfig": {},
@@ -87,4 +88,6 @@ def bundle_files(arguments):
         files.update({one["name"] + ".crt": 900, one["name"] + ".key": 230})
     for one in arguments.get("keypairs") or []:
         files.update({one["name"] + ".pub": 450, one["name"] + ".key": 1700})
+    if arguments.get("encryption"):
+        files["encryption.yaml"] = 300
     return {name: "-----BEGIN STUB-----\n%s\n-----END STUB-----\n" % name.ljust(size, "=") for name, size in files.items()}

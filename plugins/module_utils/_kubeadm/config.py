@@ -246,3 +246,25 @@ def documents(cluster, name, ignore_preflight_errors=(), kube_proxy_config=None,
     }
     return [init, cluster_configuration(cluster), kubelet_configuration(cluster, resolv_conf),
             proxy_configuration(cluster, kube_proxy_config), join]
+
+
+def without_authority(documents, folder):
+    """Let kubeadm render the files of a worker with init's phases: a worker has the authority's certificate and not its key.
+
+    kubeadm takes that for an authority that is kept elsewhere, and then asks for every certificate of a control plane.
+
+    :param documents: as :func:`documents` makes them.
+    :param folder: a folder that has no certificates, which kubeadm is told to look into instead.
+    :returns: documents from which it renders the same files.
+    """
+    changed = []
+    for document in documents:
+        if document["kind"] == "ClusterConfiguration":
+            document = dict(document, certificatesDir=folder)
+        elif document["kind"] == "KubeletConfiguration":
+            # kubeadm's default for it follows from certificatesDir.
+            authentication = document.get("authentication", {})
+            x509 = dict({"clientCAFile": PKI + "/ca.crt"}, **authentication.get("x509", {}))
+            document = dict(document, authentication=dict(authentication, x509=x509))
+        changed.append(document)
+    return changed

@@ -18,6 +18,7 @@ from .._common.fs import atomic_write, read_or_none, sha256_file
 from .._common.http import HttpClient, HttpError
 from .._systemd.client import Systemd
 from .command import KUBEADM, config_text
+from .config import without_authority
 from .host import CA_FILE, PATH, RUN_DIR, url
 from .plan import CONTROL_PLANE
 from .rollout import READ_AT_START, annotation_patch, files_of, with_patches
@@ -83,6 +84,8 @@ class NodeFiles:
         cli = Cli(self._module, env={"PATH": PATH, "KUBEADM_INIT_DRYRUN_DIR": folder})
         try:
             config = os.path.join(folder, "config-of-kubeadm")
+            if role != CONTROL_PLANE:
+                documents = without_authority(documents, os.path.join(folder, "pki"))
             atomic_write(config, config_text("init", with_patches(documents, self.patches(contents))).encode(), mode=0o600)
             for phase in (["control-plane", "all"] if role == CONTROL_PLANE else [], ["kubelet-start"]):
                 if phase:

@@ -64,6 +64,9 @@ CLUSTER = {
     "cluster_host_firewall_networks": (ROLLED_OUT, "the packet filter of each host"),
     "cluster_pki_kubernetes_ca": (REFUSED, "an authority is rotated with the old and the new trusted together (preflight: authorities)"),
     "cluster_pki_etcd_ca": (REFUSED, "an authority is rotated with the old and the new trusted together (preflight: authorities)"),
+    "cluster_encryption_at_rest": (BY_HAND, "switched on, API servers read sealed data at once and seal new data once encryption_rotate.yml has run, "
+                                            "which the run says; switched off, it is refused until encryption_rotate.yml has unsealed everything"),
+    "cluster_encryption_resources": (BY_HAND, "encryption_rotate.yml adds a kind to what is sealed; none is taken away"),
     "cluster_packages_from_mirror": (ROLLED_OUT, "the hosts' apt source"),
     "cluster_hooks": (NO_EFFECT, _RUN),
     "cluster_plan": (NO_EFFECT, _RUN),
@@ -100,6 +103,8 @@ ROLES = {
     "etcd_election_timeout": (ROLLED_OUT, _ETCD),
     "etcd_metrics_address": (ROLLED_OUT, _ETCD),
     "etcd_log_level": (ROLLED_OUT, _ETCD),
+    "encryption_rotation_goal": (NO_EFFECT, "what a run of encryption_rotate.yml is to reach"),
+    "encryption_rotation_timeout": (NO_EFFECT, _RUN),
     "etcd_tls_min_version": (ROLLED_OUT, _ETCD),
     "etcd_cipher_suites": (ROLLED_OUT, _ETCD),
     "etcd_wait": (NO_EFFECT, _RUN),
@@ -145,7 +150,7 @@ ROLES = {
     "worker_timeout": (NO_EFFECT, _RUN),
 }
 #: Options of roles that a playbook gives them, and no inventory: they are no settings.
-GIVEN = ("cluster", "pki_bundle", "cluster_addons_cluster_exists", "pod_network_cluster_exists", "control_plane_initialise",
+GIVEN = ("pki_bundle", "cluster_addons_cluster_exists", "pod_network_cluster_exists", "control_plane_initialise",
          "control_plane_cluster_state", "control_plane_join", "worker_join")
 #: What is changed in the inventory's groups and hosts, in words.
 HOSTS = (

@@ -30,6 +30,8 @@ COSTS = {
     ("docker-registry.service", "restart"): "The mirror's registry restarts: an image that is being pulled is asked for again; running pods do not notice.",
     ("ironrack-mirror.service", "reload"): "The mirror reloads: no download is cut.",
     ("ironrack-mirror.service", "restart"): "The mirror restarts: a download that takes longer than five seconds more is cut; running pods do not notice.",
+    ("ironrack-firewall.service", "restart"): "The host's packet filter is loaded anew, all rules at once: no connection is cut that they allow.",
+    ("ironrack-firewall.service", "reload"): "The host's packet filter is loaded anew, all rules at once: no connection is cut that they allow.",
     ("chrony.service", "restart"): "The time service restarts: the clock goes on.",
 }
 #: A component of a built node that gets a changed configuration -> what that costs.

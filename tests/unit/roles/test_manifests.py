@@ -231,9 +231,10 @@ def test_anonymous_requests_have_a_short_list(rendered):
 def test_what_the_api_server_is_told_to_read_is_put_in_place(expression):
     cluster = model()
     written = {entry["path"] for entry in expression("control_plane", cluster, "{{ __control_plane_files }}")}
+    written |= {entry["path"] for entry in cluster["hosts"]["cp1"]["pki_files"]}
     parts = next(document for document in expression("control_plane", cluster, "{{ control_plane_documents }}") if document["kind"] == "ClusterConfiguration")
     read = {flag["value"] for flag in parts["apiServer"]["extraArgs"] if flag["value"].startswith("/etc/kubernetes/ironrack/")}
-    assert len(read) == 3 and read <= written
+    assert len(read) == 4 and read <= written
     assert {volume["hostPath"] for volume in parts["apiServer"]["extraVolumes"]} <= written
 
 

@@ -12,7 +12,7 @@ import yaml
 
 from ansible_collections.ironrack.cluster.plugins.filter.kubeadm_config import kubeadm_config
 from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.command import config_text, explain, kubeadm_argv, reset_argv
-from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.config import documents, extra_args, label_problems, merged
+from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.config import documents, extra_args, label_problems, merged, without_authority
 from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.record import Record
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.model import derive
 
@@ -120,11 +120,17 @@ def test_the_site_may_say_itself_who_is_anonymous(own, ours):
     assert ("authentication-config" in flags) is ours and own.items() <= flags.items()
 
 
+def test_a_worker_is_rendered_without_an_authority_and_still_trusts_the_clusters():
+    made = by_kind(without_authority(documents(model(), "gpu1"), "/run/ironrack/x/pki"))
+    assert made["ClusterConfiguration"]["certificatesDir"] == "/run/ironrack/x/pki"
+    assert made["KubeletConfiguration"]["authentication"] == dict(
+        by_kind(documents(model(), "gpu1"))["KubeletConfiguration"]["authentication"], x509={"clientCAFile": "/etc/kubernetes/pki/ca.crt"})
+
+
 def test_encryption_comes_with_its_file_and_goes_with_its_switch():
     cluster = model()
-    volumes = by_kind(documents(cluster, "cp1"))["ClusterConfiguration"]["apiServer"]["extraVolumes"]
-    assert volumes == [{"name": "ironrack", "hostPath": "/etc/kubernetes/ironrack", "mountPath": "/etc/kubernetes/ironrack", "readOnly": True,
-                        "pathType": "DirectoryOrCreate"}]
+    server = by_kind(documents(cluster, "cp1"))["ClusterConfiguration"]["apiServer"]
+    assert arguments(server)["encryption-provider-config"] == cluster["encryption"]["path"]
     files = {entry["path"]: entry for entry in cluster["hosts"]["cp2"]["pki_files"]}
     assert files[cluster["encryption"]["path"]] == {
         "path": "/etc/kubernetes/ironrack/encryption.yaml", "source": "encryption.yaml", "mode": "0600", "owner": "root", "group": "root"}
