@@ -81,7 +81,8 @@ def collected(inventory, hosts):
     """:returns: {label: [secrets]} of the cluster. :raises NotProved: where a kind of them is missing, since then not all were looked for."""
     with ThreadPoolExecutor(max_workers=4) as pool:
         answers = dict(zip(hosts, pool.map(lambda host: ask(host, {"what": "collect"}), hosts)))
-    found = {"%s:%s" % (host, label): values for host, answer in answers.items() for label, values in answer.items()}
+    found = {"%s:%s" % (host, label): values for host, answer in answers.items()
+             for label, values in secrets_host.unpacked(answer).items()}
     found.update(of_the_cluster(inventory))
     for part in ("kubernetes-ca.key", "etcd-ca.key", "front-proxy-ca.key", "service-ca.key", "/sa.key", "admin.key", "encryption-keyring.json key1",
                  "/etc/kubernetes/pki/ca.key", "/etc/etcd/pki/member.key", "admin kubeconfig"):
