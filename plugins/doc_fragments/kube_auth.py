@@ -17,3 +17,11 @@ options:
 requirements:
   - kubernetes >= 24.2.0 (Python package)
 """
+
+    TIMEOUT = r"""
+options:
+  request_timeout:
+    description: Seconds for one request to the API.
+    type: int
+    default: 20
+"""

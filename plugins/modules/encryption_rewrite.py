@@ -24,6 +24,7 @@ attributes:
     description: Nothing of an object differs afterwards.
 extends_documentation_fragment:
   - ironrack.cluster.kube_auth
+  - ironrack.cluster.kube_auth.timeout
 options:
   resources:
     description: The kinds of objects, as plurals of the API, with their group where they have one.

@@ -17,6 +17,7 @@ author:
   - ironrack.cluster contributors (@ironrack)
 extends_documentation_fragment:
   - ironrack.cluster.kube_auth
+  - ironrack.cluster.kube_auth.timeout
 options:
   nodes:
     description: The nodes of this run. Others of their keys, such as those of the model's hosts, are left alone.

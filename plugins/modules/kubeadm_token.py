@@ -19,12 +19,9 @@ author:
   - ironrack.cluster contributors (@ironrack)
 extends_documentation_fragment:
   - ironrack.cluster.kube_auth
+  - ironrack.cluster.kube_auth.timeout
   - ironrack.cluster.attributes.predicts
 options:
-  request_timeout:
-    description: Seconds for one request to the API.
-    type: int
-    default: 20
   nodes:
     description: Names of the nodes that the cluster should have.
     type: list

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree
 
 import pytest
 from ansible_collections.ironrack.cluster.tests.bench import __main__ as bench

@@ -45,7 +45,7 @@ def test_an_inventory_of_any_size_is_one_that_the_model_takes(count, release):
     for part in content["children"].values():
         for host, own in part["hosts"].items():
             hosts.setdefault(host, {}).update(own or {})
-    derived = derive(hosts, groups, {name: value for name, value in content["vars"].items()}, {release["version"]: release})
+    derived = derive(hosts, groups, dict(content["vars"]), {release["version"]: release})
     assert derived.problems == [] and len(derived.model["hosts"]) == count == len(hosts)
 
 

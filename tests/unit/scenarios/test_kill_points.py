@@ -35,7 +35,8 @@ TASKS = [
 ]
 
 
-def record(column, tasks=TASKS, end=True):
+def record(column, tasks=None, end=True):
+    tasks = TASKS if tasks is None else tasks
     at, lines = 1000.0, [{"event": "begin", "at": 1000.0}]
     for task in tasks:
         lines.append({"event": "task", "at": at, "name": task[0], "action": task[1]})

@@ -91,7 +91,7 @@ class Http:
 def server(readyz=200, text=None):
     return loaded.ApiServer(Http({
         "/readyz": (readyz, "ok"), "/metrics": (200, metrics(HASH) if text is None else text),
-        loaded.SLICES.split("?")[0]: (200, json.dumps(SLICES))}), "")
+        loaded.SLICES.partition("?")[0]: (200, json.dumps(SLICES))}), "")
 
 
 def test_an_api_server_says_what_it_has_loaded():
