@@ -289,9 +289,10 @@ def version(probe, wants):
 def another_minor(probe, wants):
     """A newer patch is rolled out like any change. A step of one minor is allowed by Kubernetes, and is an operation of its own, which
     accepts this check. Of a longer step :func:`version` tells."""
-    for part, name in (("api", "API server"), ("kubelet", "kubelet")):
+    for part, name, behind in (("api", "API server", 1), ("kubelet", "kubelet", KUBELET_BEHIND)):
         running = probe["versions"].get(part)
-        if wants.version and running and numbers(running)[0] == numbers(wants.version)[0] and numbers(wants.version)[1] - numbers(running)[1] == 1:
+        if wants.version and running and numbers(running)[0] == numbers(wants.version)[0] and (
+                1 <= numbers(wants.version)[1] - numbers(running)[1] <= behind):
             yield ("its %s is %s, and %s is another minor" % (name, running, wants.version), "a patch of %d.%d" % numbers(running)[:2],
                    "set cluster_kubernetes_version to the one that runs: an upgrade drains each node and has an order, and site.yml has neither")
 
