@@ -19,7 +19,7 @@ FLOOR = {"master": 48, "controlplane": 1, "etcd": 7, "node": 18}
 #: Manual checks that have to pass all the same: those that plain kubeadm passes, and those that the defaults of the collection add.
 #: Not 1.1.10: it looks at files that are there only while a pod of the pod network runs on the host.
 PROMISED = {
-    "master": ("1.1.20", "1.1.21", "1.2.3", "1.2.9", "1.2.27", "1.2.28", "1.2.29", "1.3.1"),
+    "master": ("1.1.20", "1.1.21", "1.2.3", "1.2.9", "1.2.27", "1.2.29", "1.3.1"),
     "controlplane": ("3.2.1",),
     "etcd": ("2.7",),
     "node": ("4.1.7", "4.1.8", "4.2.4", "4.2.5", "4.2.7", "4.2.8", "4.2.11", "4.2.12", "4.2.13"),
