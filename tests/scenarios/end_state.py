@@ -56,6 +56,7 @@ RULES = (
     Rule("/var/lib/etcd/data*", OUT, "the database: its content is compared as the API's objects and the list of members"),
     Rule("/var/lib/cni*", OUT, "addresses in the order in which pods came"),
     Rule("/var/lib/docker-registry/*/_uploads*", OUT, "an upload that was cut off; the registry takes it away itself after a week"),
+    Rule("/srv/ironrack/bundle/.sync.json", KIND, "when each file of the bundle was verified; the files themselves are compared"),
     Rule("/var/lib/ironrack/*.json", KIND, "records of what was done and when: init, or init after a reset"),
     Rule("/etc/ironrack/pki*", KIND, "the store: every key and certificate is of this life"),
     Rule("/etc/*.crt", KIND, "certificates of this life"),
