@@ -41,7 +41,7 @@ attributes:
 EXAMPLES = r"""
 - name: A node says in which zone it stands
   ironrack.cluster.kube_nodes:
-    kubeconfig: /root/kubeconfig
+    kubeconfig: "{{ cluster.kubeconfig }}"
     nodes:
       - node_name: gpu1
         labels: {topology.kubernetes.io/zone: a}

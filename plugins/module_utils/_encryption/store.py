@@ -8,12 +8,11 @@ This is a private module_utils package: it may change in any release.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 
 from .._common.errors import IronrackError
 from .._common.fs import atomic_write, read_or_none
-from .._common.waiting import wait_for
+from .._common.lock import locked
 from . import keyring as keyrings
 
 
@@ -30,20 +29,10 @@ class KeyringFile:
     @contextlib.contextmanager
     def alone(self):
         """Hold the lock that pki_bundle takes too."""
-        path = os.path.join(self._store, ".lock")
         if not os.path.isdir(self._store):
             raise IronrackError("there is no store at %s: site.yml makes it, and the key with it" % self._store)
-        with open(path, "w", encoding="utf-8") as lock:
-            wait_for(lambda: self._locked(lock), "the lock %s" % path, timeout=60)
+        with locked(os.path.join(self._store, ".lock")):
             yield
-
-    @staticmethod
-    def _locked(lock):
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False, "another run holds it"
-        return True, ""
 
     def read(self):
         """:returns: the keyring. :raises IronrackError: where there is none."""

@@ -7,7 +7,6 @@ This is a private module_utils package: it may change in any release.
 """
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import stat
@@ -15,6 +14,7 @@ import stat
 from .._common.cli import Cli
 from .._common.errors import IronrackError
 from .._common.http import HttpClient, HttpError
+from .._common.lock import try_lock
 from .command import config_text, explain, kubeadm_argv, reset_argv
 from .modes import PATHS, PRIVATE
 from .plan import TRACES
@@ -117,11 +117,7 @@ class NodeHost:
         os.makedirs(self._run_dir, mode=0o755, exist_ok=True)
         if self._lock is None:
             self._lock = os.open(os.path.join(self._run_dir, "kubeadm.lock"), os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
+        return try_lock(self._lock)
 
     def reset(self, node, timeout):
         """Take kubeadm's traces off this host. :raises IronrackError: with its last lines."""

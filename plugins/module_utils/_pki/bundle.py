@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import fcntl
 import hashlib
 import json
 import os
@@ -24,7 +23,7 @@ import tempfile
 from .._common.cli import CommandError
 from .._common.errors import IronrackError
 from .._common.fs import atomic_write, read_or_none
-from .._common.waiting import wait_for
+from .._common.lock import locked
 from .._encryption import keyring as keyrings
 from .openssl import OpenSsl
 from .spec import differences, expiry_reason, written
@@ -99,8 +98,7 @@ class Bundle:
             return
         os.makedirs(self._store, mode=0o700, exist_ok=True)
         os.chmod(self._store, 0o700)
-        with open(self._path(".lock"), "w", encoding="utf-8") as lock:
-            wait_for(lambda: self._locked(lock), "the lock %s" % self._path(".lock"), timeout=60)
+        with locked(self._path(".lock")):
             for leftover in os.listdir(self._store):
                 if leftover.startswith(".work-"):
                     shutil.rmtree(self._path(leftover))
@@ -110,14 +108,6 @@ class Bundle:
                 yield
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
-
-    @staticmethod
-    def _locked(lock):
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False, "another run holds it"
-        return True, ""
 
     def _path(self, name):
         return os.path.join(self._store, name)

@@ -6,10 +6,7 @@ from __future__ import annotations
 
 import json
 import pathlib
-import subprocess
-import sys
 
-import ansible_collections
 import pytest
 import yaml
 
@@ -17,25 +14,6 @@ from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.model impo
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 RELEASE = yaml.safe_load((ROOT / "playbooks/vars/releases/1.36.4.yml").read_text())
-
-
-@pytest.fixture(scope="module")
-def expression():
-    """Template a text as a task of a role would."""
-    collections = str(pathlib.Path(list(ansible_collections.__path__)[0]).parent)
-    with subprocess.Popen([sys.executable, str(pathlib.Path(__file__).with_name("render.py")), collections, str(ROOT / "roles")],
-                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-
-        def ask(role, cluster, text, host="cp1", **variables):
-            request = {"role": role, "text": text, "variables": dict(variables, cluster=cluster, inventory_hostname=host)}
-            process.stdin.write(json.dumps(request) + "\n")
-            process.stdin.flush()
-            answer = json.loads(process.stdout.readline())
-            assert "error" not in answer, answer["error"]
-            return answer["value"]
-
-        yield ask
-        process.stdin.close()
 
 
 @pytest.fixture
