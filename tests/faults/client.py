@@ -1,7 +1,7 @@
 # Copyright (c) 2026, ironrack.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An open-loop client of the Kubernetes API: it keeps sending at a fixed rate whatever happens to earlier requests.
+"""Clients of the Kubernetes API: an open-loop one, which keeps sending at a fixed rate whatever happens to earlier requests, and one by one.
 
 Each request has a TLS connection of its own and is never retried. Reads are linearizable (no resourceVersion), writes overlap.
 
@@ -27,6 +27,7 @@ from .outcome import Request, paragraph, summarise
 
 NAMESPACE = "default"
 NAME = "ironrack-fault-client"
+CONFIG_MAPS = "/api/v1/namespaces/%s/configmaps" % NAMESPACE
 
 
 class Credentials:
@@ -131,13 +132,12 @@ class Client:
         self._pool = ThreadPoolExecutor(max_workers=workers)
         self._stop = threading.Event()
         self._clock = threading.Thread(target=self._send, daemon=True)
-        self._path = "/api/v1/namespaces/%s/configmaps" % NAMESPACE
         self.requests = []
         self.latest = 0.0   # how late a request was sent at the worst: the measurement's own fault
 
     def prepare(self):
         """Make sure of the ConfigMap that is read and written."""
-        status, body = self._api.request("POST", self._path, {"metadata": {"name": NAME}, "data": {"count": "0"}})
+        status, body = self._api.request("POST", CONFIG_MAPS, {"metadata": {"name": NAME}, "data": {"count": "0"}})
         if status not in (201, 409):
             raise OSError("the ConfigMap %s could not be made: %d %s" % (NAME, status, body[:200].decode("utf-8", "replace")))
 
@@ -152,7 +152,7 @@ class Client:
 
     def tidy(self):
         """Take the ConfigMap away again."""
-        self._api.request("DELETE", "%s/%s" % (self._path, NAME))
+        self._api.request("DELETE", "%s/%s" % (CONFIG_MAPS, NAME))
 
     def _send(self):
         begun = time.monotonic()
@@ -169,18 +169,44 @@ class Client:
 
     def _one(self, kind, due, count):
         self.latest = max(self.latest, time.monotonic() - due)
-        issued, begun = time.time(), time.monotonic()
-        status = 0
-        try:
-            if kind == "read":
-                status, _body = self._api.request("GET", "%s/%s" % (self._path, NAME))
-            else:
-                status, _body = self._api.request(
-                    "PATCH", "%s/%s" % (self._path, NAME), {"data": {"count": str(count)}}, "application/merge-patch+json")
-            error = "" if status == 200 else "HTTP %d" % status
-        except (OSError, http.client.HTTPException, ValueError) as failure:
-            error = "%s: %s" % (type(failure).__name__, failure)
-        self.requests.append(Request(kind, issued, issued + time.monotonic() - begun, status, error))
+        self.requests.append(one(self._api, kind, count))
+
+
+class OneByOne(threading.Thread):
+    """Asks, waits for the end of it, and asks again: most clients of an API. A request that fails by its time-out delays those after it."""
+
+    def __init__(self, api, kind, pause=0.1):
+        """:param pause: seconds between the end of a request and the next."""
+        super().__init__(daemon=True)
+        self._api = api
+        self._kind = kind
+        self._pause = pause
+        self._stop_asking = threading.Event()
+        self.requests = []
+
+    def run(self):
+        while not self._stop_asking.wait(self._pause):
+            self.requests.append(one(self._api, self._kind, len(self.requests)))
+
+    def stop(self):
+        """End asking, and wait for what is under way (it is bounded by its time-out)."""
+        self._stop_asking.set()
+        self.join()
+
+
+def one(api, kind, count):
+    """Send one read or write of the ConfigMap. :returns: :class:`Request`, failed or not."""
+    issued, begun = time.time(), time.monotonic()
+    status = 0
+    try:
+        if kind == "read":
+            status, _body = api.request("GET", "%s/%s" % (CONFIG_MAPS, NAME))
+        else:
+            status, _body = api.request("PATCH", "%s/%s" % (CONFIG_MAPS, NAME), {"data": {"count": str(count)}}, "application/merge-patch+json")
+        error = "" if status == 200 else "HTTP %d" % status
+    except (OSError, http.client.HTTPException, ValueError) as failure:
+        error = "%s: %s" % (type(failure).__name__, failure)
+    return Request(kind, issued, issued + time.monotonic() - begun, status, error)
 
 
 def main(argv=None):

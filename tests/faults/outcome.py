@@ -13,13 +13,14 @@ Request = namedtuple("Request", ("kind", "issued", "finished", "status", "error"
 Sample = namedtuple("Sample", ("sent", "ready", "text"))
 
 # What the promises allow: failed requests of both kinds and reads alone, the longest gap of the reads at the fault, for how long after the fault
-# writes, or requests of any kind, may still be issued and fail (None: not judged).
-Limits = namedtuple("Limits", ("failed", "failed_reads", "gap", "writes_within", "within"))
+# writes, or requests of any kind, may still be issued and fail, and how many fail of each client that asks one by one (None: not judged).
+Limits = namedtuple("Limits", ("failed", "failed_reads", "gap", "writes_within", "within", "one_by_one"))
 LIMITS = {
-    "follower": Limits(failed=0, failed_reads=0, gap=0.7, writes_within=None, within=None),
-    "leader": Limits(failed=None, failed_reads=0, gap=None, writes_within=1.5, within=None),
-    # How many fail is the rate of the client times the 0.5 s of five adverts: what can be promised is the time.
-    "balancer": Limits(failed=None, failed_reads=None, gap=1.0, writes_within=None, within=0.7),
+    "follower": Limits(failed=0, failed_reads=0, gap=0.7, writes_within=None, within=None, one_by_one=0),
+    "leader": Limits(failed=None, failed_reads=0, gap=None, writes_within=1.5, within=None, one_by_one=None),
+    # How many fail of an open-loop client is its rate times the 0.5 s of five adverts: of it the time is promised, and of each client that waits for
+    # its answers, whose failing request outlasts that time, the number.
+    "balancer": Limits(failed=None, failed_reads=None, gap=1.0, writes_within=None, within=0.7, one_by_one=1),
 }
 
 
@@ -108,10 +109,20 @@ def stall(requests, fault):
     return round(max(0.0, summarise(requests, fault)["read"]["gap_at_fault"] - CONTROL_RHYTHM), 3)
 
 
+def one_by_one(clients, fault):
+    """What the fault cost clients that ask one request after the other.
+
+    :param clients: {kind: list of :class:`Request`}, a client each.
+    :returns: {kind: {sent, failed, failed_in_flight}}, as :func:`summarise` counts.
+    :raises ValueError: where a client sent nothing.
+    """
+    return {kind: {key: summarise(requests, fault)[kind][key] for key in ("sent", "failed", "failed_in_flight")} for kind, requests in clients.items()}
+
+
 def judge(summary, limits, stalled=0.0):
     """The promises that were not kept, as sentences; an empty list means all were.
 
-    :param summary: of :func:`summarise`, with reads and writes.
+    :param summary: of :func:`summarise`, with reads and writes; its ``one_by_one`` is of :func:`one_by_one`.
     :param limits: :class:`Limits`.
     :param stalled: seconds of :func:`stall`; they lengthen the gap that is allowed, and excuse no failed request.
     """
@@ -123,6 +134,9 @@ def judge(summary, limits, stalled=0.0):
         broken.append("%d reads failed, at most %d may" % (reads["failed"], limits.failed_reads))
     if limits.failed is not None and reads["failed"] + writes["failed"] > limits.failed:
         broken.append("%d requests failed, at most %d may" % (reads["failed"] + writes["failed"], limits.failed))
+    if limits.one_by_one is not None:
+        broken += ["%d %ss failed of the client that asks one by one, at most %d may" % (part["failed"], kind, limits.one_by_one)
+                   for kind, part in summary["one_by_one"].items() if part["failed"] > limits.one_by_one]
     if limits.gap is not None and reads["gap_at_fault"] > limits.gap + stalled:
         broken.append("the longest gap of the reads at the fault was %.3f s, at most %g s is allowed, and %.3f s in which the machine stood still" % (
             reads["gap_at_fault"], limits.gap, stalled))

@@ -19,7 +19,7 @@ import time
 from lab.machine import stand_among_hosts
 
 from . import notes, outcome
-from .client import Api, Client, Credentials
+from .client import Api, Client, Credentials, OneByOne
 from .hosts import ETCDCTL, Heartbeat, Lab, ReadyzWatch, RunnerError
 
 BASELINE = 5        # seconds without a fault, in which nothing may fail
@@ -130,7 +130,10 @@ def measure(options):
     others = [name for name in lab.group("control_plane") if name != host]
     control = Client(Api(credentials, host=lab.hosts[others[0]]["address"], port=options.api_port, timeout=options.timeout),
                      read_interval=outcome.CONTROL_INTERVAL, write_interval=None) if others else None
+    singles = {kind: OneByOne(api, kind) for kind in ("read", "write")}
     client.start()
+    for single in singles.values():
+        single.start()
     if control:
         control.start()
     watch = None
@@ -168,12 +171,15 @@ def measure(options):
         time.sleep(AFTERWARDS)
     finally:
         client.stop()
+        for single in singles.values():
+            single.stop()
         if control:
             control.stop()
         samples = watch.stop() if watch else []
 
     client.tidy()
     report.update(outcome.summarise(client.requests, fault))
+    report["one_by_one"] = outcome.one_by_one({kind: single.requests for kind, single in singles.items()}, fault)
     report["latest_send"] = round(client.latest, 3)
     report["stalled"] = outcome.stall(control.requests if control else [], fault)
     report["notes"] = [(round(note.moment - fault[1], 2), note.host, note.text) for note in notes.gather(lab, fault[0] - BASELINE, {host})]
@@ -194,6 +200,8 @@ def show(report):
         part = report[kind]
         rows.append((kind + "s", "%d sent, %d failed, %d in flight failed, longest gap %.3f s at the fault and %.3f s in all, slowest %.3f s" % (
             part["sent"], part["failed"], part["failed_in_flight"], part["gap_at_fault"], part["longest_gap"], part["slowest"])))
+    rows += [("one by one", "%d %ss sent, %d failed, %d in flight failed" % (part["sent"], kind, part["failed"], part["failed_in_flight"]))
+             for kind, part in report["one_by_one"].items()]
     rows += [("back after", "%.1f s: %s" % (seconds, what)) for what, seconds in report["return"].items()]
     if "before_ready" in report:
         rows.append(("before ready", "%(sessions)d sessions; %(note)s" % report["before_ready"]))

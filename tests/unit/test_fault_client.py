@@ -72,9 +72,14 @@ class TestSummarise:
         assert 0 <= part["longest_gap"] <= 104
 
 
-def judged(role, *extra, fault=(5.0, 5.0), base=None):
+def summed(requests, fault=(5.0, 5.0), singles=None):
+    """:param singles: the requests of the clients that ask one by one; those of undisturbed ones where there are none."""
+    return dict(outcome.summarise(requests, fault), one_by_one=outcome.one_by_one(singles or {"read": steady(), "write": steady("write")}, fault))
+
+
+def judged(role, *extra, fault=(5.0, 5.0), base=None, singles=None):
     requests = (steady() if base is None else base) + steady("write", step=0.25) + list(extra)
-    return outcome.judge(outcome.summarise(requests, fault), outcome.LIMITS[role])
+    return outcome.judge(summed(requests, fault, singles), outcome.LIMITS[role])
 
 
 class TestJudge:
@@ -94,7 +99,7 @@ class TestJudge:
 
     def test_a_stall_that_the_control_saw_too_lengthens_the_gap_and_excuses_no_failure(self):
         base = steady(end=5.0) + steady(start=5.8, end=10)
-        summary = outcome.summarise(base + steady("write", step=0.25) + [bad("write", 5.2)], (5.0, 5.0))
+        summary = summed(base + steady("write", step=0.25) + [bad("write", 5.2)])
         stalled = outcome.stall(base, (5.0, 5.0))
         assert stalled == pytest.approx(0.7, abs=0.001)
         assert outcome.judge(summary, outcome.LIMITS["follower"], stalled) == ["1 requests failed, at most 0 may"]
@@ -116,9 +121,20 @@ class TestJudge:
         assert judged("balancer", bad("read", 5.1), bad("write", 5.2)) == []
         assert judged("balancer", bad("read", 5.1), bad("write", 5.8)) != []
 
+    def test_a_balancer_costs_a_client_that_waits_for_its_answers_one_request(self):
+        once, twice = steady("write") + [bad("write", 5.1)], steady("write") + [bad("write", 5.1), bad("write", 5.7)]
+        assert judged("balancer", singles={"read": steady(), "write": once}) == []
+        assert judged("balancer", singles={"read": steady(), "write": twice}) == ["2 writes failed of the client that asks one by one, at most 1 may"]
+        assert judged("follower", singles={"read": steady(), "write": once}) != []
+        assert judged("leader", singles={"read": steady(), "write": twice}) == []
+
+    def test_a_client_that_asked_nothing_proves_nothing(self):
+        with pytest.raises(ValueError, match="sent nothing"):
+            judged("balancer", singles={"read": steady(), "write": []})
+
     def test_failing_wholly_in_flight_is_no_pass(self):
         requests = [bad("read", 4.9), ok("write", 5.0)]
-        assert "no read succeeded at all" in outcome.judge(outcome.summarise(requests, (5.0, 5.0)), outcome.LIMITS["leader"])
+        assert "no read succeeded at all" in outcome.judge(summed(requests), outcome.LIMITS["leader"])
 
 
 class TestSessions:
@@ -261,15 +277,17 @@ class TestClient:
 
     def test_a_stalled_server_slows_no_later_request(self, api):
         Store.stall = True
+        begun = time.monotonic()
         try:
             runner = client.Client(api, read_interval=0.1, write_interval=10)
             runner.start()
             time.sleep(1.05)
+            sending = time.monotonic() - begun
             runner.stop()
         finally:
             Store.stall = False
         reads = [request for request in runner.requests if request.kind == "read"]
-        assert 9 <= len(reads) <= 11
+        assert 9 <= len(reads) <= sending / 0.1 + 2
         assert all(request.error for request in reads)
         assert max(request.finished - request.issued for request in reads) < 1.0
 
@@ -283,6 +301,19 @@ class TestClient:
             Store.trickle = False
         assert time.monotonic() - begun < 1.0
 
+    def test_one_by_one_the_next_request_waits_for_the_end_of_the_last(self, api):
+        Store.stall = True
+        try:
+            asking = client.OneByOne(api, "read", pause=0.05)
+            asking.start()
+            time.sleep(1.05)
+            asking.stop()
+        finally:
+            Store.stall = False
+        assert 1 <= len(asking.requests) <= 5
+        assert all(request.error for request in asking.requests)
+        assert all(later.issued >= before.finished for before, later in zip(asking.requests, asking.requests[1:]))
+
     def test_a_closed_port_is_a_failure_at_once(self, api):
         closed = client.Api.__new__(client.Api)
         closed.__dict__.update(api.__dict__, _address=("127.0.0.1", 9))
@@ -292,7 +323,7 @@ class TestClient:
 
 def test_a_gap_counts_as_the_faults_only_close_to_it():
     steady = [outcome.Request("read", second / 10, second / 10 + 0.02, 200, "") for second in range(300) if not 100 < second < 112 and not 250 < second < 270]
-    summary = outcome.summarise(steady, (10.0, 10.05))
+    summary = summed(steady, (10.0, 10.05))
     assert (summary["read"]["gap_at_fault"], summary["read"]["longest_gap"]) == (1.2, 2.0)
     writes = {"sent": 10, "failed": 0, "failed_in_flight": 0}
     assert "at the fault was 1.200 s" in outcome.judge(dict(summary, write=writes), outcome.LIMITS["follower"])[0]
