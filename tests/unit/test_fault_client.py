@@ -128,8 +128,13 @@ class TestJudge:
         assert judged("follower", singles={"read": steady(), "write": once}) != []
         assert judged("leader", singles={"read": steady(), "write": twice}) == []
 
+    def test_a_refusal_of_a_dying_host_counts_as_in_flight(self):
+        refused = outcome.Request("write", 4.97, 4.98, 0, "ConnectionRefusedError: [Errno 111] Connection refused")
+        writes = steady("write") + [refused, bad("write", 5.1)]
+        assert outcome.one_by_one({"write": writes}, (4.95, 5.0)) == {"write": {"sent": 102, "failed": 1, "failed_in_flight": 1}}
+
     def test_a_client_that_asked_nothing_proves_nothing(self):
-        with pytest.raises(ValueError, match="sent nothing"):
+        with pytest.raises(ValueError, match="sent no write"):
             judged("balancer", singles={"read": steady(), "write": []})
 
     def test_failing_wholly_in_flight_is_no_pass(self):
