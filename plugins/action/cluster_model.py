@@ -10,12 +10,15 @@ from collections.abc import Mapping, Sequence, Set
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.ironrack.cluster.plugins.plugin_utils._model import role_options
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.model import derive
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.problems import report
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.variables import BY_NAME, GROUPS, PREFIX
 
 # Relative to this file, which is where the collection is, however it was installed.
-RELEASES = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "playbooks", "vars", "releases")
+COLLECTION = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+RELEASES = os.path.join(COLLECTION, "playbooks", "vars", "releases")
+ROLES = os.path.join(COLLECTION, "roles")
 
 #: Bytes: a larger file in an inventory's folder is data of some other kind.
 LARGEST_SOURCE = 8 << 20
@@ -59,12 +62,15 @@ class ActionModule(ActionBase):
         groups = {name: list(members) for name, members in task_vars["groups"].items()}
         unreadable = {}
         play = self._read_play(task_vars, unreadable)
-        hosts = self._read_hosts(task_vars["hostvars"], groups, unreadable)
+        specs = self._read_specs()
+        options = role_options.documented(specs)
+        hosts, settings, near = self._read_hosts(task_vars["hostvars"], groups, unreadable, specs, options)
         derived = derive(
             hosts, groups, play, self._read_releases(), limit=task_vars.get("ansible_play_hosts_all"),
             inventory_dir=plain(task_vars.get("inventory_dir") or ""), unreadable=unreadable, sources=self._read_sources(task_vars))
-        if derived.problems:
-            raise AnsibleActionFail(report(derived.problems))
+        problems = derived.problems + role_options.problems(settings, near, options)
+        if problems:
+            raise AnsibleActionFail(report(problems))
         result.update(derived.model, changed=False)
         if derived.warnings:
             result["warnings"] = derived.warnings
@@ -74,15 +80,35 @@ class ActionModule(ActionBase):
         wanted = [name for name in task_vars if name.startswith(PREFIX) and (name not in BY_NAME or BY_NAME[name].scope == "cluster")]
         return self._pick(self._templar, task_vars, wanted, "", unreadable)
 
-    def _read_hosts(self, hostvars, groups, unreadable):
-        """One look at each host's variables: hostvars puts them together anew on every access."""
-        hosts = {}
+    def _read_hosts(self, hostvars, groups, unreadable, specs, options):
+        """One look at each host's variables: hostvars puts them together anew on every access.
+
+        :returns: host -> its variables of the model, -> its values of roles' options, -> mistyped names of such and what was meant.
+        """
+        hosts, settings, near, meant = {}, {}, {}, {}
         for name in dict.fromkeys(host for group in GROUPS for host in groups.get(group, ())):
             variables = hostvars.raw_get(name)
             wanted = [one for one in variables if one in BY_NAME or one == "ansible_host" or one.startswith(PREFIX)]
             templar = self._templar.copy_with_new_env(available_variables=variables)
             hosts[name] = self._pick(templar, variables, wanted, "host %s, " % name, unreadable)
-        return hosts
+            settings[name] = self._pick_options(templar, variables, options)
+            for one in variables:
+                if one not in meant:
+                    meant[one] = role_options.meant(plain(one), specs, options)
+            near[name] = {plain(one): meant[one] for one in variables if meant[one]}
+        return hosts, settings, near
+
+    @staticmethod
+    def _pick_options(templar, variables, options):
+        """:returns: name -> value of the roles' options that are set and can be evaluated; a site's may refer to what only a later play knows."""
+        values = {}
+        for name in variables:
+            if name in options:
+                try:
+                    values[plain(name)] = plain(templar.template(variables[name]))
+                except AnsibleError:
+                    continue
+        return values
 
     @staticmethod
     def _pick(templar, variables, names, where, unreadable):
@@ -123,6 +149,10 @@ class ActionModule(ActionBase):
                 if not text.startswith("#!"):
                     texts[os.path.relpath(path)] = text
         return texts
+
+    def _read_specs(self):
+        paths = {role: os.path.join(ROLES, role, "meta", "argument_specs.yml") for role in sorted(os.listdir(ROLES))}
+        return {role: plain(self._loader.load_from_file(path))["argument_specs"] for role, path in paths.items() if os.path.exists(path)}
 
     def _read_releases(self):
         names = sorted(name for name in os.listdir(RELEASES) if name.endswith(".yml"))

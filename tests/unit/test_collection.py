@@ -82,6 +82,17 @@ def test_no_role_takes_the_model_as_an_argument():
     assert [entry for spec in specs for entry, part in spec.items() if "cluster" in part.get("options", {})] == []
 
 
+def test_playbooks_leave_the_judgement_of_role_options_to_the_model_and_do_read_it():
+    # _model.yml judges them before any host is reached; a role that does it again costs a task for each of its hosts.
+    imports = {path.name: [task[verb] for play in yaml.safe_load(path.read_text()) for task in play.get("tasks", ())
+                           for verb in ("ansible.builtin.import_role", "ansible.builtin.include_role") if verb in task]
+               for path in (ROOT / "playbooks").glob("*.yml")}
+    assert sum(map(len, imports.values())) > 20
+    assert [name for name, roles in imports.items() for role in roles if role.get("rolespec_validate") is not False] == []
+    assert [name for name, roles in imports.items() if roles and "import_playbook: _model.yml" not in (ROOT / "playbooks" / name).read_text()] == []
+    assert [path.name for path in (ROOT / "playbooks").glob("*.yml") for play in yaml.safe_load(path.read_text()) if "roles" in play] == []
+
+
 def test_plugins_and_roles_do_not_know_the_lab():
     found = ["%s: %s" % (path.relative_to(ROOT), line.strip()) for path, text in texts("plugins", "roles")
              for line in text.splitlines() if re.search(r"\blabs?\b|10\.77\.0\.", PROFILE.sub("", line))]

@@ -145,3 +145,19 @@ def test_a_limit_that_leaves_no_host_of_the_cluster(collections, tmp_path):
     text, model = run(collections, tmp_path, tmp_path / "hosts.yml", "--limit", "printer")
     assert model is None
     assert "--limit: it leaves no host of this cluster (printer). Expected: at least one of cp1" in text
+
+
+def test_what_is_set_for_roles_is_judged_with_the_rest_and_a_template_of_later_knowledge_is_left_alone(collections, tmp_path):
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text(INVENTORY + """
+  vars:
+    cluster_name: No Label
+    load_balancer_missed_adverts: many
+    host_sysctls: {a: 1}
+    etcd_wait: "{{ cluster.later }}"
+""")
+    text, model = run(collections, tmp_path, inventory)
+    assert model is None and "3 things to mend" in text, text
+    for words in ("cluster_name", "load_balancer_missed_adverts (cp1)", "did you mean host_sysctl"):
+        assert words in text
+    assert "etcd_wait" not in text
