@@ -119,7 +119,7 @@ def certificates(asked):
     with tempfile.TemporaryDirectory(prefix="ironrack-floor-") as store:
         bundle = Bundle(os.path.join(store, "pki"), Cli(_NoModule()))
         authorities, leaves = parse_specs(asked["authorities"], asked["keypairs"], asked["certificates"])
-        bundle.converge(authorities, [pair["name"] for pair in asked["keypairs"]], leaves)
+        bundle.converge(authorities, [pair["name"] for pair in asked["keypairs"]], leaves, asked.get("encryption"))
     stand_ins = answers.bundle_files(asked)
     return {stand_ins[name]: bundle.files[name] for name in stand_ins}, bundle.files
 

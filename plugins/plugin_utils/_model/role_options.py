@@ -69,4 +69,3 @@ def _expected(option):
     if option.get("choices"):
         return "one of %s" % ", ".join(map(str, option["choices"]))
     return "%s of %s" % (option["type"], option["elements"]) if option.get("elements") else "a value of type %s" % option["type"]
-
