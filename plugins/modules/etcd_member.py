@@ -99,6 +99,35 @@ options:
     type: list
     elements: path
     default: []
+  api_server:
+    description:
+      - The API server on this host, where it uses this member alone.
+      - While the member restarts, new connections to it are refused from other hosts, so that a balancer sends them elsewhere; not before all
+        others are ready, and until it is ready again itself.
+    type: dict
+    suboptions:
+      address:
+        description: Its address.
+        type: str
+        required: true
+      port:
+        description: Its port.
+        type: int
+        required: true
+      others:
+        description: The other API servers of the cluster. Where there is none, nothing is refused.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          address:
+            description: Its address.
+            type: str
+            required: true
+          port:
+            description: Its port.
+            type: int
+            required: true
   wait:
     description: Seconds that a member may take to be healthy or in sync.
     type: int
@@ -169,7 +198,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.cli import Cli
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, fail_from
 from ansible_collections.ironrack.cluster.plugins.module_utils._etcd.client import EtcdCtl
+from ansible_collections.ironrack.cluster.plugins.module_utils._etcd.drain import drain_of
 from ansible_collections.ironrack.cluster.plugins.module_utils._etcd.member import LocalMember
+from ansible_collections.ironrack.cluster.plugins.module_utils._kube.ready import api_ready
 from ansible_collections.ironrack.cluster.plugins.module_utils._systemd.client import Systemd
 
 
@@ -177,6 +208,7 @@ def main():
     """Run the module."""
     member = dict(name=dict(type="str", required=True), peer_url=dict(type="str", required=True), client_url=dict(type="str", required=True),
                   address=dict(type="str"))
+    server = dict(address=dict(type="str", required=True), port=dict(type="int", required=True))
     module = AnsibleModule(
         argument_spec=dict(
             name=dict(type="str", required=True),
@@ -195,13 +227,15 @@ def main():
             cert_file=dict(type="path", default="/etc/etcd/pki/health-client.crt"),
             key_file=dict(type="path", default="/etc/etcd/pki/health-client.key", no_log=False),
             etcdctl=dict(type="path", default="/usr/local/bin/etcdctl"),
+            api_server=dict(type="dict", options=dict(server, others=dict(type="list", elements="dict", default=[], options=server))),
             wait=dict(type="int", default=300),
             guard_wait=dict(type="int", default=30)),
         supports_check_mode=True)
     params = module.params
     cli = Cli(module)
     etcd = EtcdCtl(cli, params["ca_file"], params["cert_file"], params["key_file"], params["etcdctl"])
-    local = LocalMember(params, etcd, Systemd(cli), module.check_mode)
+    drain = drain_of(cli, params["api_server"], api_ready, params["guard_wait"], params["wait"])
+    local = LocalMember(params, etcd, Systemd(cli), drain, module.check_mode)
     try:
         result = local.converge()
     except IronrackError as error:

@@ -26,7 +26,7 @@ options:
     description: Tables of nftables, each a family and a name.
     type: list
     elements: str
-    default: [ip kube-proxy, ip6 kube-proxy, ip flannel-ipv4, ip6 flannel-ipv6]
+    default: [ip kube-proxy, ip6 kube-proxy, ip flannel-ipv4, ip6 flannel-ipv6, inet ironrack_drain]
   set_prefixes:
     description: What the names of the sets of ipset begin with.
     type: list
@@ -143,7 +143,8 @@ def main():
     module = AnsibleModule(
         argument_spec=dict(
             chain_prefixes=dict(type="list", elements="str", default=["KUBE-", "FLANNEL-", "CNI-"]),
-            nft_tables=dict(type="list", elements="str", default=["ip kube-proxy", "ip6 kube-proxy", "ip flannel-ipv4", "ip6 flannel-ipv6"]),
+            nft_tables=dict(type="list", elements="str", default=[
+                "ip kube-proxy", "ip6 kube-proxy", "ip flannel-ipv4", "ip6 flannel-ipv6", "inet ironrack_drain"]),
             set_prefixes=dict(type="list", elements="str", default=["KUBE-", "kube-router-", "inet6:KUBE-", "inet6:kube-router-"]),
         ),
         supports_check_mode=True,

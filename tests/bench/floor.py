@@ -161,7 +161,7 @@ def run(steps, hosts, bundle, say=print):
         applying = pool.submit(
             hosts.run, first, KUBECTL + " apply --server-side --force-conflicts -f -",
             json.dumps({"apiVersion": "v1", "kind": "List", "items": client.manifests}).encode())
-        pin = tokens.ca_hash(files["kubernetes-ca.crt"])
+        pin = tokens.ca_hash(files["kubernetes-ca.crt"].encode())
         _each(pool, planes[1:] + workers, lambda host: hosts.run(
             host, steps[host].kubeadm("join"), config_text("join", steps[host].documents, steps[host].endpoint, token, pin).encode()))
         applying.result()

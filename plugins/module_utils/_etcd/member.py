@@ -38,14 +38,16 @@ class LocalMember:
     :param params: the module's parameters.
     :param etcd: an EtcdCtl.
     :param systemd: a Systemd.
+    :param drain: keeps requests away from what needs this very member, see drain.py.
     :param check: only predict.
     :param probe: says whether something listens at a URL.
     """
 
-    def __init__(self, params, etcd, systemd, check=False, probe=listens):
+    def __init__(self, params, etcd, systemd, drain, check=False, probe=listens):
         self._params = params
         self._etcd = etcd
         self._systemd = systemd
+        self._drain = drain
         self._check = check
         self._probe = probe
         self._unit = Unit(params["unit"], "started", True, params["watch"], [], [], True)
@@ -190,12 +192,17 @@ class LocalMember:
             if len(seen.members or ()) == 1:
                 self.warnings.append("etcd has one member: the cluster does not answer while it restarts")
             self._guard(lambda listing, health: quorum_guard(listing, decision.id, health), "%s can be spared" % seen.name)
-            self._hand_over(decision.id)
+            with self._drain.aside():
+                self._hand_over(decision.id)
+                self._replace_process(old)
+                self._wait_healthy()
+        else:
+            self._replace_process(old)
+        self._remember()
+
+    def _replace_process(self, old):
         self._systemd.queue("restart", self._unit.name)
         self._wait(lambda: (self._show().get("InvocationID") not in ("", old), "the old process"), "a new process of etcd")
-        if decision.guarded:
-            self._wait_healthy()
-        self._remember()
 
     def _healthy_others(self):
         return [url for url, error in sorted(self._etcd.health(self._others).items()) if not error]

@@ -15,19 +15,14 @@ from .._common.cli import Cli
 from .._common.errors import IronrackError
 from .._common.http import HttpClient, HttpError
 from .._common.lock import try_lock
+from .._kube.ready import CA_FILE, api_ready, url
 from .command import config_text, explain, kubeadm_argv, reset_argv
 from .modes import PATHS, PRIVATE
 from .plan import TRACES
 
-CA_FILE = "/etc/kubernetes/pki/ca.crt"
 RUN_DIR = "/run/ironrack"
 # kubeadm looks for the kubelet in PATH, and sudo's PATH on some distributions lacks /usr/local/bin.
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-
-def url(address, port, path):
-    """:returns: an https URL; an IPv6 address gets its brackets."""
-    return "https://%s:%d%s" % ("[%s]" % address if ":" in address else address, port, path)
 
 
 class NodeHost:
@@ -71,13 +66,7 @@ class NodeHost:
 
     def api_ready(self, address, port):
         """:returns: (whether this host's own API server is ready, what it said)."""
-        if not os.path.exists(CA_FILE):
-            return False, "%s is not there" % CA_FILE
-        try:
-            answer = HttpClient(ca_file=CA_FILE).request("GET", url(address, port, "/readyz"))
-        except HttpError as error:
-            return False, str(error)
-        return answer.status == 200, "/readyz of %s answered %d" % (address, answer.status)
+        return api_ready(address, port)
 
     def node_ready(self, endpoint, name, token):
         """:returns: (whether a Node of this name looks alive, or None where the API did not say; what was seen)."""

@@ -115,9 +115,10 @@ def _restarts(names, voters, sick, known, model):
         if others:
             sentences.append("As it is now, the run refuses to restart etcd on %s, because of %s." % (name, ", ".join(others)))
     if model["etcd"].get("colocated"):
-        sentences.append("The API server beside a member uses that member alone, so it is not ready while the member restarts. %s" % (
-            "Nothing drains it first: the balancers leave it when its /readyz fails, and a request that reaches it before that waits or fails."
-            if model["groups"].get("load_balancers") else "No balancer of ours stands before it: who asks it meanwhile waits or fails."))
+        sentences.append("The API server beside a member uses that member alone. %s" % (
+            "While the member restarts it refuses new connections, and a balancer goes on to the next server; a request on a connection that "
+            "stands, such as a kubelet's, waits for some seconds." if len(model["groups"].get("control_plane", ())) > 1
+            else "It is the only one: who asks it while the member restarts waits or fails."))
     return sentences
 
 

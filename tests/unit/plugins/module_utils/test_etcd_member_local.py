@@ -8,6 +8,7 @@ import pytest
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError
 from ansible_collections.ironrack.cluster.plugins.module_utils._etcd.client import Listing
 from ansible_collections.ironrack.cluster.plugins.module_utils._etcd.decide import Member
+from ansible_collections.ironrack.cluster.plugins.module_utils._etcd.drain import Drain, Nobody, drain_of
 from ansible_collections.ironrack.cluster.plugins.module_utils._etcd.member import LocalMember
 from ansible_collections.ironrack.cluster.plugins.module_utils._systemd import client as systemd_client
 
@@ -78,7 +79,7 @@ def host(tmp_path, monkeypatch):
     monkeypatch.setattr(systemd_client, "RECORDS", str(tmp_path / "records"))
     (tmp_path / "etcd.env").write_text("ETCD_NAME=cp1\n")
 
-    def make(world, check=False, data=True, fresh=True, open_ports=True, **params):
+    def make(world, check=False, data=True, fresh=True, open_ports=True, drain=Nobody(), **params):
         if data:
             (tmp_path / "data" / "member" / "wal").mkdir(parents=True, exist_ok=True)
             (tmp_path / "data" / "member" / "wal" / "0.wal").touch()
@@ -89,7 +90,7 @@ def host(tmp_path, monkeypatch):
                       data_dir=str(tmp_path / "data"), initial_file=str(tmp_path / "initial.env"), formed_file=str(tmp_path / "formed"),
                       unit="etcd.service", watch=[str(tmp_path / "etcd.env")], pending=[], wait=0, guard_wait=0)
         values.update(params)
-        return LocalMember(values, world, world, check, lambda url: open_ports)
+        return LocalMember(values, world, world, drain, check, lambda url: open_ports)
 
     make.folder = tmp_path
     return make
@@ -210,3 +211,74 @@ def test_a_wait_that_ends_says_what_it_saw(host):
     world.promote = lambda endpoints, member_id: "not in sync"
     with pytest.raises(IronrackError, match="(?s)in sync and promoted; last seen: not in sync.*its last words"):
         host(world).converge()
+
+
+SERVER = {"address": "10.0.0.1", "port": 6443, "others": [{"address": "10.0.0.2", "port": 6443}, {"address": "10.0.0.3", "port": 6443}]}
+
+
+class Rules:
+    """A scripted nft and API servers; what is done is noted among what etcd does."""
+
+    def __init__(self, did, ready=True, sick=(), recovers=True):
+        self.did = did
+        self.ready = ready
+        self.sick = sick
+        self.recovers = recovers
+
+    def run(self, argv, data="", hint=""):
+        self.did.append(argv[1] if argv[1] == "delete" else "refuse")
+        self.text = data or self.text
+
+    def api_ready(self, address, port):
+        assert port == 6443
+        if address == "10.0.0.1":
+            return self.ready and (self.recovers or "restart" not in self.did), "not ready"
+        return address not in self.sick, "%s is sick" % address
+
+    def drain(self):
+        return Drain(self, SERVER, self.api_ready, 0, 300, sleep=lambda seconds: self.did.append("settle"))
+
+
+@pytest.fixture
+def soon(monkeypatch):
+    monkeypatch.setattr("ansible_collections.ironrack.cluster.plugins.module_utils._etcd.drain.READY_WAIT", 0)
+
+
+def test_the_api_server_beside_a_member_stands_aside_while_it_restarts(host):
+    world = World(listed(1, 2, 3), leader="a1")
+    rules = Rules(world.did)
+    assert host(world, fresh=False, drain=rules.drain()).converge()["changed"]
+    assert world.did == ["refuse", "settle", "move-leader to a2 at %s" % OWN, "restart", "delete"]
+    # It has to end by itself where this run is killed, and later than the longest restart.
+    assert "6443 timeout 420s" in rules.text and "iif lo accept" in rules.text and "ct state established,related accept" in rules.text
+
+
+def test_a_member_whose_api_server_is_not_ready_or_that_need_not_restart_is_not_drained(host):
+    world = World(listed(1, 2, 3))
+    assert host(world, fresh=False, drain=Rules(world.did, ready=False).drain()).converge()["changed"] and world.did == ["restart"]
+    world = World(listed(1, 2, 3))
+    assert not host(world, drain=Rules(world.did).drain()).converge()["changed"] and world.did == []
+
+
+def test_no_member_restarts_while_another_api_server_could_not_answer(host):
+    world = World(listed(1, 2, 3))
+    with pytest.raises(IronrackError, match="10.0.0.3 is sick"):
+        host(world, fresh=False, drain=Rules(world.did, sick=("10.0.0.3",)).drain()).converge()
+    assert world.did == []
+
+
+def test_an_api_server_that_does_not_come_back_is_told_and_refuses_nobody_for_longer(host, soon):
+    world = World(listed(1, 2, 3))
+    with pytest.raises(IronrackError, match="the API server of this host to be ready again; last seen: not ready"):
+        host(world, fresh=False, drain=Rules(world.did, recovers=False).drain()).converge()
+    assert world.did == ["refuse", "settle", "restart", "delete"]
+
+
+def test_check_mode_refuses_nobody(host):
+    world = World(listed(1, 2, 3))
+    assert host(world, check=True, fresh=False, drain=Rules(world.did).drain()).converge()["changed"] and world.did == []
+
+
+def test_the_only_api_server_goes_on():
+    assert isinstance(drain_of(None, dict(SERVER, others=[]), None, 0, 0), Nobody) and isinstance(drain_of(None, None, None, 0, 0), Nobody)
+    assert isinstance(drain_of(None, SERVER, None, 0, 0), Drain)

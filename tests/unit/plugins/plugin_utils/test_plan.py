@@ -27,7 +27,7 @@ def model(control_planes=("cp1", "cp2", "cp3"), balancers=("lb1", "lb2"), **chan
                     "is_load_balancer": name in balancers, "is_worker": name.startswith("gpu")}
              for name in (*balancers, *control_planes, "gpu1", "gpu2")}
     return dict({"name": "site", "kubernetes_version": "1.36.4", "limited": False, "hosts": hosts,
-                 "groups": {"load_balancers": list(balancers)}, "etcd": {"members": [{"name": name} for name in control_planes], "colocated": True}}, **changes)
+                 "groups": {"load_balancers": list(balancers), "control_plane": list(control_planes)}, "etcd": {"members": [{"name": name} for name in control_planes], "colocated": True}}, **changes)
 
 
 def line(host, action, result=None, task="", **options):
@@ -205,9 +205,11 @@ def test_what_was_really_done_is_shouted():
 def test_etcd_restarts_keep_quorum_one_at_a_time():
     data = plan(view(), etcd("cp1", "restart"), etcd("cp2", "restart"))
     assert "etcd restarts on cp1, cp2, one member at a time: 2 of 3 stay and 2 are needed" in said(data, "quorum")
-    assert "Nothing drains it first" in said(data, "quorum") and "refuses" not in said(data, "quorum")
+    assert "While the member restarts it refuses new connections" in said(data, "quorum") and "the run refuses" not in said(data, "quorum")
     assert data["counts"]["restarts"] == 2
-    assert "balancers" not in said(plan(view(), etcd("cp1", "restart"), of=model(balancers=())), "quorum")
+    lonely = model()
+    lonely["groups"]["control_plane"] = ["cp1"]
+    assert "It is the only one" in said(plan(view(), etcd("cp1", "restart"), of=lonely), "quorum")
 
 
 def test_a_sick_member_stops_the_restart_of_the_others_and_not_its_own():
