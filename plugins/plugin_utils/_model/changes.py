@@ -13,7 +13,8 @@ _KUBELETS = ("/var/lib/kubelet, with a restart of the kubelet: control planes on
              "(`worker_max_unavailable`), never of two zones at once, with the Node Ready between")
 _NGINX = "NGINX by a reload, or a restart of the health daemon beside it: no connection is cut"
 _VRRP = "keepalived, which reads its configuration again; where that moves the virtual address, the connections through it are cut"
-_ETCD = "etcd, one member at a time, each only while all others answer; a leader hands over first"
+_ETCD = ("etcd, one member at a time, each only while all others answer; a leader hands over first, and the API server beside it "
+         "takes no new connection meanwhile, so that balancers go on to the next")
 _RUN = "how a run works; it is read anew by each"
 _NETWORK = "build a second cluster and move the workloads"
 
