@@ -105,7 +105,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, fail_from
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import conclude
 from ansible_collections.ironrack.cluster.plugins.module_utils._encryption import keyring as keyrings
 from ansible_collections.ironrack.cluster.plugins.module_utils._encryption.store import KeyringFile
 
@@ -149,10 +149,7 @@ def main():
             loaded=dict(type="dict", default={}),
             rewritten=dict(type="bool", default=False)),
         supports_check_mode=True)
-    try:
-        module.exit_json(**run(module))
-    except IronrackError as error:
-        fail_from(module, error)
+    conclude(module, lambda: run(module))
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ failures:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, fail_from
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, conclude
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.http import HttpClient
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.waiting import wait_for
 from ansible_collections.ironrack.cluster.plugins.module_utils._encryption import loaded
@@ -106,10 +106,7 @@ def main():
             timeout=dict(type="int", default=180)),
         supports_check_mode=True)
     http = HttpClient(ca_file=loaded.CA_FILE, cert_file=loaded.CERT_FILE, key_file=loaded.KEY_FILE, timeout=REQUEST_TIMEOUT)
-    try:
-        module.exit_json(**run(module, loaded.ApiServer(http, url(module.params["address"], module.params["port"], ""))))
-    except IronrackError as error:
-        fail_from(module, error)
+    conclude(module, lambda: run(module, loaded.ApiServer(http, url(module.params["address"], module.params["port"], ""))))
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ written:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, fail_from
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import conclude
 from ansible_collections.ironrack.cluster.plugins.module_utils._encryption.rewrite import count, rewrite
 from ansible_collections.ironrack.cluster.plugins.module_utils._kube.client import ARGUMENT_SPEC, KubeClient
 
@@ -65,10 +65,7 @@ def main():
     """Run the module."""
     module = AnsibleModule(
         argument_spec=dict(ARGUMENT_SPEC, resources={"type": "list", "elements": "str", "required": True}), supports_check_mode=True)
-    try:
-        module.exit_json(**run(module, KubeClient(module.params["kubeconfig"], module.params["request_timeout"]).request))
-    except IronrackError as error:
-        fail_from(module, error)
+    conclude(module, lambda: run(module, KubeClient(module.params["kubeconfig"], module.params["request_timeout"]).request))
 
 
 if __name__ == "__main__":

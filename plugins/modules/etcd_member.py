@@ -196,12 +196,28 @@ after:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.cli import Cli
-from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, fail_from
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import conclude
 from ansible_collections.ironrack.cluster.plugins.module_utils._etcd.client import EtcdCtl
 from ansible_collections.ironrack.cluster.plugins.module_utils._etcd.drain import drain_of
 from ansible_collections.ironrack.cluster.plugins.module_utils._etcd.member import LocalMember
 from ansible_collections.ironrack.cluster.plugins.module_utils._kube.ready import api_ready
 from ansible_collections.ironrack.cluster.plugins.module_utils._systemd.client import Systemd
+
+
+def run(module):
+    """:returns: the module's result. :raises IronrackError: where the member must not be touched, or did not get well in time."""
+    params = module.params
+    cli = Cli(module)
+    etcd = EtcdCtl(cli, params["ca_file"], params["cert_file"], params["key_file"], params["etcdctl"])
+    drain = drain_of(cli, params["api_server"], api_ready, params["guard_wait"], params["wait"])
+    local = LocalMember(params, etcd, Systemd(cli), drain, module.check_mode)
+    result = local.converge()
+    for warning in local.warnings:
+        module.warn(warning)
+    header = "etcd member %s" % params["name"]
+    lines = ["%s, %s\n" % (result[when]["state"], result[when]["role"]) for when in ("before", "after")]
+    because = "".join("  because: %s\n" % reason for reason in result["reasons"]) if result["changed"] else ""
+    return dict(result, diff={"before_header": header, "after_header": header, "before": lines[0], "after": lines[1] + because})
 
 
 def main():
@@ -231,21 +247,7 @@ def main():
             wait=dict(type="int", default=300),
             guard_wait=dict(type="int", default=30)),
         supports_check_mode=True)
-    params = module.params
-    cli = Cli(module)
-    etcd = EtcdCtl(cli, params["ca_file"], params["cert_file"], params["key_file"], params["etcdctl"])
-    drain = drain_of(cli, params["api_server"], api_ready, params["guard_wait"], params["wait"])
-    local = LocalMember(params, etcd, Systemd(cli), drain, module.check_mode)
-    try:
-        result = local.converge()
-    except IronrackError as error:
-        fail_from(module, error)
-    for warning in local.warnings:
-        module.warn(warning)
-    header = "etcd member %s" % params["name"]
-    lines = ["%s, %s\n" % (result[when]["state"], result[when]["role"]) for when in ("before", "after")]
-    because = "".join("  because: %s\n" % reason for reason in result["reasons"]) if result["changed"] else ""
-    module.exit_json(diff={"before_header": header, "after_header": header, "before": lines[0], "after": lines[1] + because}, **result)
+    conclude(module, lambda: run(module))
 
 
 if __name__ == "__main__":

@@ -125,7 +125,7 @@ problems:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, fail_from
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, conclude
 from ansible_collections.ironrack.cluster.plugins.module_utils._files import host
 from ansible_collections.ironrack.cluster.plugins.module_utils._files.payload import MARKER, problems_of, unpack
 from ansible_collections.ironrack.cluster.plugins.module_utils._files.plan import compare, diff_of
@@ -217,10 +217,7 @@ def main():
         ),
         supports_check_mode=True,
     )
-    try:
-        module.exit_json(**run(module))
-    except IronrackError as error:
-        fail_from(module, error)
+    conclude(module, lambda: run(module))
 
 
 if __name__ == "__main__":

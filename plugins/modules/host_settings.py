@@ -92,7 +92,7 @@ import pwd
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.cli import Cli, CommandError
-from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, fail_from
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, conclude
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.fs import atomic_write, read_or_none
 from ansible_collections.ironrack.cluster.plugins.module_utils._host import settings
 
@@ -205,10 +205,7 @@ def main():
         ),
         supports_check_mode=True,
     )
-    try:
-        module.exit_json(**Manager(module).run())
-    except IronrackError as error:
-        fail_from(module, error)
+    conclude(module, lambda: Manager(module).run())
 
 
 if __name__ == "__main__":

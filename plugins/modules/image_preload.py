@@ -70,7 +70,7 @@ pulled:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.cli import Cli, CommandError
-from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, fail_from
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, conclude
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.waiting import WaitTimeout, wait_for
 from ansible_collections.ironrack.cluster.plugins.module_utils._host.images import Puller, missing, to_pin
 
@@ -134,10 +134,7 @@ def main():
         ),
         supports_check_mode=True,
     )
-    try:
-        module.exit_json(**run(module))
-    except IronrackError as error:
-        fail_from(module, error)
+    conclude(module, lambda: run(module))
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ strangers:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, fail_from
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, conclude
 from ansible_collections.ironrack.cluster.plugins.module_utils._kube.client import ARGUMENT_SPEC, KubeClient, KubeError, KubeUnreachable
 from ansible_collections.ironrack.cluster.plugins.module_utils._kube.nodes import node_change, strangers
 
@@ -140,10 +140,7 @@ def main():
             nodes={"type": "list", "elements": "dict", "required": True},
             known={"type": "list", "elements": "str", "required": True}),
         supports_check_mode=True)
-    try:
-        module.exit_json(**run(module))
-    except IronrackError as error:
-        fail_from(module, error)
+    conclude(module, lambda: run(module))
 
 
 if __name__ == "__main__":

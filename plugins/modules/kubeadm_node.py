@@ -205,7 +205,7 @@ rollout:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, fail_from
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, conclude
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.waiting import wait_for
 from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm import plan as planning
 from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.files import NodeFiles
@@ -389,10 +389,7 @@ def main():
         },
         required_if=[("state", "present", ["role", "documents", "kubernetes_version"]), ("role", "control_plane", ["address"])],
         supports_check_mode=True)
-    try:
-        module.exit_json(**Node(module).run())
-    except IronrackError as error:
-        fail_from(module, error)
+    conclude(module, lambda: Node(module).run())
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ from datetime import timedelta
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, fail_from
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, conclude
 from ansible_collections.ironrack.cluster.plugins.module_utils._kube.client import ARGUMENT_SPEC, KubeClient, KubeUnreachable
 from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm import token as tokens
 
@@ -113,10 +113,7 @@ def main():
             control_planes={"type": "list", "elements": "str", "default": []},
             ttl={"type": "int", "default": 3600}),
         supports_check_mode=True)
-    try:
-        module.exit_json(**run(module))
-    except IronrackError as error:
-        fail_from(module, error)
+    conclude(module, lambda: run(module))
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ import stat
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, fail_from
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, conclude
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.fs import atomic_write, read_or_none
 from ansible_collections.ironrack.cluster.plugins.module_utils._kube.kubeconfig import render, without_secrets
 
@@ -118,10 +118,7 @@ def main():
             "key": {"type": "str", "required": True, "no_log": True},
         },
         supports_check_mode=True)
-    try:
-        module.exit_json(**run(module))
-    except IronrackError as error:
-        fail_from(module, error)
+    conclude(module, lambda: run(module))
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ bytes:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, fail_from
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, conclude
 from ansible_collections.ironrack.cluster.plugins.module_utils._mirror.bundle import parse_manifest
 from ansible_collections.ironrack.cluster.plugins.module_utils._mirror.folder import Folder
 
@@ -119,12 +119,7 @@ def main():
         required_if=[("step", "store", ("archive",))],
         supports_check_mode=True,
     )
-    try:
-        module.exit_json(**run(module))
-    except IronrackError as error:
-        fail_from(module, error)
-    except OSError as error:
-        module.fail_json(msg="the bundle could not be put in place: %s" % error)
+    conclude(module, lambda: run(module))
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, fail_from
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, conclude
 from ansible_collections.ironrack.cluster.plugins.module_utils._host.packages import manager_of
 
 
@@ -96,10 +96,7 @@ def main():
         ),
         supports_check_mode=True,
     )
-    try:
-        module.exit_json(**run(module))
-    except IronrackError as error:
-        fail_from(module, error)
+    conclude(module, lambda: run(module))
 
 
 if __name__ == "__main__":

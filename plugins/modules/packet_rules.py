@@ -71,7 +71,7 @@ after:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.cli import Cli
-from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, fail_from
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, conclude
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.waiting import wait_for
 from ansible_collections.ironrack.cluster.plugins.module_utils._host import packet_rules
 
@@ -149,10 +149,7 @@ def main():
         ),
         supports_check_mode=True,
     )
-    try:
-        module.exit_json(**Manager(module).run())
-    except IronrackError as error:
-        fail_from(module, error)
+    conclude(module, lambda: Manager(module).run())
 
 
 if __name__ == "__main__":

@@ -174,9 +174,22 @@ expires:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.cli import Cli
-from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, fail_from
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import conclude
 from ansible_collections.ironrack.cluster.plugins.module_utils._pki.bundle import Bundle
 from ansible_collections.ironrack.cluster.plugins.module_utils._pki.spec import parse_specs
+
+
+def run(module):
+    """:returns: the module's result. :raises IronrackError: where going on would replace what others depend on."""
+    params = module.params
+    bundle = Bundle(params["store"], Cli(module), params["renew_before_days"], module.check_mode)
+    authorities, certificates = parse_specs(params["authorities"], params["keypairs"], params["certificates"])
+    bundle.converge(authorities, [keypair["name"] for keypair in params["keypairs"]], certificates, params["encryption"])
+    for warning in bundle.warnings:
+        module.warn(warning)
+    lines = "".join("%s: %s\n" % (change["name"], change["reason"]) for change in bundle.changes)
+    return dict(changed=bool(bundle.changes), files=bundle.files, changes=bundle.changes, expires=bundle.expires,
+                diff={"before": "", "after": lines, "after_header": "issued or renewed in %s" % params["store"]})
 
 
 def main():
@@ -197,18 +210,7 @@ def main():
                 enabled=dict(type="bool", required=True), resources=dict(type="list", elements="str", default=["secrets"]))),
             renew_before_days=dict(type="int", default=60)),
         supports_check_mode=True)
-    params = module.params
-    bundle = Bundle(params["store"], Cli(module), params["renew_before_days"], module.check_mode)
-    try:
-        authorities, certificates = parse_specs(params["authorities"], params["keypairs"], params["certificates"])
-        bundle.converge(authorities, [keypair["name"] for keypair in params["keypairs"]], certificates, params["encryption"])
-    except IronrackError as error:
-        fail_from(module, error)
-    for warning in bundle.warnings:
-        module.warn(warning)
-    lines = "".join("%s: %s\n" % (change["name"], change["reason"]) for change in bundle.changes)
-    module.exit_json(changed=bool(bundle.changes), files=bundle.files, changes=bundle.changes, expires=bundle.expires,
-                     diff={"before": "", "after": lines, "after_header": "issued or renewed in %s" % params["store"]})
+    conclude(module, lambda: run(module))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ This is a private module_utils package: it may change in any release.
 """
 from __future__ import annotations
 
+import traceback
+
 
 class IronrackError(Exception):
     """Something an operator has to know.
@@ -28,3 +30,18 @@ def fail_from(module, error):
     :param error: an :class:`IronrackError`.
     """
     module.fail_json(msg=str(error), **error.details)
+
+
+def conclude(module, work):
+    """End the module with what ``work`` returns, or with one clear error.
+
+    :param module: the AnsibleModule.
+    :param work: a callable without arguments that returns the module's result as a dictionary.
+    """
+    try:
+        module.exit_json(**work())
+    except IronrackError as error:
+        fail_from(module, error)
+    except OSError as error:  # a full disk, a file system that went read-only: anywhere, and no mistake of ours
+        words = error.strerror or str(error)
+        module.fail_json(msg="%s: %s" % (error.filename, words) if error.filename else words, exception=traceback.format_exc())
