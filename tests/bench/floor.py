@@ -159,7 +159,8 @@ def run(steps, hosts, bundle, say=print):
         hosts.run(first, steps[first].kubeadm("init"), config_text("init", documents).encode())
         phases.done("kubeadm init")
         applying = pool.submit(
-            hosts.run, first, KUBECTL + " apply --server-side --force-conflicts -f -",
+            # Some of them are parts of what kubeadm has made, whose required fields are there already.
+            hosts.run, first, KUBECTL + " apply --server-side --force-conflicts --validate=false -f -",
             json.dumps({"apiVersion": "v1", "kind": "List", "items": client.manifests}).encode())
         pin = tokens.ca_hash(files["kubernetes-ca.crt"].encode())
         _each(pool, planes[1:] + workers, lambda host: hosts.run(
