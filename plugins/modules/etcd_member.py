@@ -193,10 +193,13 @@ after:
   type: dict
 """
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.cli import Cli
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import conclude
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.lock import RUN_DIR, locked
 from ansible_collections.ironrack.cluster.plugins.module_utils._etcd.client import EtcdCtl
 from ansible_collections.ironrack.cluster.plugins.module_utils._etcd.drain import drain_of
 from ansible_collections.ironrack.cluster.plugins.module_utils._etcd.member import LocalMember
@@ -211,7 +214,13 @@ def run(module):
     etcd = EtcdCtl(cli, params["ca_file"], params["cert_file"], params["key_file"], params["etcdctl"])
     drain = drain_of(cli, params["api_server"], api_ready, params["guard_wait"], params["wait"])
     local = LocalMember(params, etcd, Systemd(cli), drain, module.check_mode)
-    result = local.converge()
+    if module.check_mode:
+        result = local.converge()
+    else:
+        # A run that was killed leaves this module at work on the host, and the next run must not restart or join beside it.
+        os.makedirs(RUN_DIR, mode=0o755, exist_ok=True)
+        with locked(os.path.join(RUN_DIR, "etcd.lock"), params["wait"]):
+            result = local.converge()
     for warning in local.warnings:
         module.warn(warning)
     header = "etcd member %s" % params["name"]

@@ -12,6 +12,9 @@ import fcntl
 
 from .waiting import wait_for
 
+# The folder of the hosts' locks, and of whatever else lives as long as the host is up.
+RUN_DIR = "/run/ironrack"
+
 
 def try_lock(handle):
     """:returns: whether this process holds the lock on an open file now; until it is closed.

@@ -14,13 +14,12 @@ import stat
 from .._common.cli import Cli
 from .._common.errors import IronrackError
 from .._common.http import HttpClient, HttpError
-from .._common.lock import try_lock
+from .._common.lock import RUN_DIR, try_lock
 from .._kube.ready import CA_FILE, api_ready, url
 from .command import config_text, explain, kubeadm_argv, reset_argv
 from .modes import PATHS, PRIVATE
 from .plan import TRACES
 
-RUN_DIR = "/run/ironrack"
 # kubeadm looks for the kubelet in PATH, and sudo's PATH on some distributions lacks /usr/local/bin.
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

@@ -4,6 +4,7 @@
 """The etcd modules as Ansible calls them, with a small program in etcdctl's place."""
 from __future__ import annotations
 
+import fcntl
 import json
 
 import pytest
@@ -69,3 +70,13 @@ def test_member_in_check_mode_on_a_fresh_host(capsys, tmp_path, monkeypatch):
         {"name": "a", "peer_url": "https://127.0.0.1:1", "client_url": "https://127.0.0.1:2", "address": "127.0.0.1"}],
         data_dir=str(tmp_path), etcdctl="/nowhere/etcdctl", formed_file=str(tmp_path / "formed"), unformed=["a"], _ansible_check_mode=True)
     assert result["changed"] and result["action"] == "bootstrap" and "because: no member" in result["diff"]["after"]
+
+
+def test_a_member_module_that_a_killed_run_left_behind_is_waited_for(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(etcd_member, "RUN_DIR", str(tmp_path / "run"))
+    (tmp_path / "run").mkdir()
+    with open(tmp_path / "run" / "etcd.lock", "w") as left:
+        fcntl.flock(left, fcntl.LOCK_EX)
+        result = call(capsys, etcd_member, name="a", peer_url="https://127.0.0.1:1", wait=1, members=[
+            {"name": "a", "peer_url": "https://127.0.0.1:1", "client_url": "https://127.0.0.1:2"}])
+    assert result["failed"] and "etcd.lock; last seen: another run holds it" in result["msg"]
