@@ -36,7 +36,7 @@ CONDITIONS = [
     _condition(control_plane.api_endpoint_answers,
                "Who holds the address: playbooks/info.yml. Then look at api_servers_ready and at the balancers' journal."),
     _condition(control_plane.api_servers_ready,
-               "On that control plane: `crictl ps -a` or /var/log/pods/kube-system_kube-apiserver*; `journalctl -u kubelet`; etcd first."),
+               "On that control plane: /var/log/pods/kube-system_kube-apiserver*; `journalctl -u kubelet`; etcd first."),
     _condition(control_plane.api_certificates_valid, "Run site.yml: it renews what is near its end and restarts what uses it."),
     _condition(control_plane.etcd_healthy, "On the member's host: `systemctl status etcd`, `journalctl -u etcd`; then run site.yml."),
     _condition(control_plane.etcd_alarms,

@@ -26,7 +26,7 @@ _HINTS = (
     ("[ERROR", "A preflight check of kubeadm failed; a site that knows better names it in ignore_preflight_errors."),
     ("cluster-info", "The API's endpoint did not answer with a signed cluster-info: look at the load balancer and at the clock of this host."),
     ("kubelet", "The kubelet did not come up: `journalctl -u kubelet` on this host says why."),
-    ("timed out", "A control plane component did not come up: look at `crictl ps -a` or /var/log/pods on this host."),
+    ("timed out", "A control plane component did not come up: look at /var/log/pods and `journalctl -u kubelet` on this host."),
 )
 
 

@@ -146,7 +146,7 @@ class BuiltNode:
                 return self._host.api_ready(self._params["address"], self._params["port"])
             return self._files.component_ready(*rollout.component_endpoint(self._rendered[path].decode("utf-8", "replace")))
 
-        self._wait(ready, "%s of %s to run with its new manifest (crictl ps -a and /var/log/pods on it say why it does not)" % (
+        self._wait(ready, "%s of %s to run with its new manifest (/var/log/pods and the journal of kubelet.service on it say why it does not)" % (
             name, self._params["node_name"]), POD_WAIT, interval=0.5)
 
     def _kubelet(self):
