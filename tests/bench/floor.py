@@ -158,14 +158,14 @@ def run(steps, hosts, bundle, say=print):
         next(one for one in documents if one["kind"] == "InitConfiguration")["bootstrapTokens"][0]["token"] = token
         hosts.run(first, steps[first].kubeadm("init"), config_text("init", documents).encode())
         phases.done("kubeadm init")
-        applying = pool.submit(
-            # Some of them are parts of what kubeadm has made, whose required fields are there already.
-            hosts.run, first, KUBECTL + " apply --server-side --force-conflicts --validate=false -f -",
-            json.dumps({"apiVersion": "v1", "kind": "List", "items": client.manifests}).encode())
+        # What is spread over nodes has to wait for them: a Deployment that is applied now stays where the first node is.
+        spread = [manifest for manifest in client.manifests if manifest["kind"] == "Deployment"]
+        applying = pool.submit(_apply, hosts, first, [manifest for manifest in client.manifests if manifest not in spread])
         pin = tokens.ca_hash(files["kubernetes-ca.crt"].encode())
         _each(pool, planes[1:] + workers, lambda host: hosts.run(
             host, steps[host].kubeadm("join"), config_text("join", steps[host].documents, steps[host].endpoint, token, pin).encode()))
         applying.result()
+        _apply(hosts, first, spread)
         phases.done("kubeadm join, manifests")
     _deliver(client.kubeconfig, files)
     hosts.run(first, "\n".join(["set -eu", KUBECTL + " wait --for=condition=Ready node --all --timeout=300s >/dev/null"] + [
@@ -174,6 +174,12 @@ def run(steps, hosts, bundle, say=print):
     phases.done("nodes and workloads ready")
     say("floor: %.1f s: %s" % (phases.total(), ", ".join("%s %.1f" % pair for pair in phases.seconds.items())))
     return phases
+
+
+def _apply(hosts, host, manifests):
+    # Some of them are parts of what kubeadm has made, whose required fields are there already.
+    hosts.run(host, KUBECTL + " apply --server-side --force-conflicts --validate=false -f -",
+              json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests}).encode())
 
 
 def push_images(bundle, root):
