@@ -1,7 +1,7 @@
 # Copyright (c) 2026, ironrack.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Twelve kinds of change on the running lab cluster, each planned and then made under a client at the virtual address.
+"""Fifteen kinds of change on the running lab cluster, each planned and then made under a client at the virtual address.
 
 Of each it is proved that no request failed, that the plan said all that the run then changed and nothing else, and that what runs followed.
 The changes add up in a copy of the inventory; at the end the inventory itself is applied again.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import ssl
 import time
 from collections import namedtuple
@@ -28,6 +29,9 @@ from .operate import KUBECONFIG
 CONTROL_PLANES = {"cp1": "10.77.0.21", "cp2": "10.77.0.22", "cp3": "10.77.0.23"}
 #: The worker that leaves and comes back, and the one that moves to another zone.
 LEAVES, MOVES = "gpu3", "gpu1"
+#: etcd's clients are the control planes: this machine is none.
+ETCD_PORT = 2379
+DENIED = "denied"
 PROXY, SAN, AUDITED, ZONE = "http://10.77.0.1:3128", "api.changed.example", "system:serviceaccount:default:changes", "b"
 SYSCTL = ("net.ipv4.tcp_keepalive_time", "7100")
 ZONE_LABEL = "topology.kubernetes.io/zone"
@@ -35,8 +39,8 @@ ZONE_LABEL = "topology.kubernetes.io/zone"
 SOON = 60
 
 #: values: variables of all hosts, dictionaries are merged with what the inventory has. hosts: changes the parsed hosts.yml. proof: gives a
-#: sentence about what does not follow, an empty one where all does.
-Kind = namedtuple("Kind", "name values hosts proof", defaults=({}, None, None))
+#: sentence about what does not follow, an empty one where all does. validate: whether the whole cluster is looked at behind it.
+Kind = namedtuple("Kind", "name values hosts proof validate", defaults=({}, None, None, False))
 
 
 def core():
@@ -93,6 +97,45 @@ def zone():
     return lacking({MOVES: core().read_node(MOVES, _request_timeout=10).metadata.labels.get(ZONE_LABEL)}, lambda value: value == ZONE)
 
 
+def firewall():
+    """This machine gets no connection to etcd."""
+    return lacking({name: reaches(address, ETCD_PORT) for name, address in CONTROL_PLANES.items()}, lambda open_: not open_)
+
+
+def reaches(address, port):
+    """:returns: whether a connection is taken."""
+    try:
+        socket.create_connection((address, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def newest_tls():
+    """No API server and no kubelet of a control plane speaks TLS 1.2, and each speaks 1.3."""
+    seen = {"%s:%d" % (name, port): (speaks(address, port, ssl.TLSVersion.TLSv1_2), speaks(address, port, ssl.TLSVersion.TLSv1_3))
+            for name, address in CONTROL_PLANES.items() for port in (6443, 10250)}
+    return lacking(seen, lambda spoken: spoken == (False, True))
+
+
+def speaks(address, port, version):
+    """:returns: whether a server shakes hands in a version of TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.minimum_version = context.maximum_version = version
+    try:
+        with socket.create_connection((address, port), timeout=3) as raw, context.wrap_socket(raw) as secured:
+            return secured.version() is not None
+    except (ssl.SSLError, ConnectionResetError):
+        return False
+
+
+def denied():
+    """The namespace has its policies; that such are enforced is what validate.yml shows."""
+    found = client.NetworkingV1Api(config.new_client_from_config(str(KUBECONFIG))).list_namespaced_network_policy(DENIED, _request_timeout=10).items
+    return lacking({policy.metadata.name: policy.spec.policy_types for policy in found}, bool)
+
+
 def text_on(hosts, words, *argv):
     """:returns: a proof that a command on each host prints some words."""
     return lambda: lacking(on_each(hosts, *argv), lambda text: words in text)
@@ -137,6 +180,9 @@ KINDS = (
     Kind("audit policy", {"cluster_audit_rules": [{"level": "None", "users": [AUDITED]}]}, proof=audit),
     Kind("proxy", {"cluster_proxy": {"http": PROXY, "https": PROXY}},
          proof=text_on(("cp1", "gpu1"), PROXY, "systemctl", "show", "--property=Environment", "containerd.service")),
+    Kind("host firewall", {"cluster_host_firewall": True}, proof=firewall, validate=True),
+    Kind("default deny", {"cluster_default_deny_namespaces": [DENIED]}, proof=denied),
+    Kind("TLS version", {"cluster_tls_min_version": "VersionTLS13"}, proof=newest_tls, validate=True),
     Kind("removed worker", hosts=left, proof=node_there(False)),
 )
 
@@ -191,6 +237,8 @@ def make(inventory, kind):
     summary = summarise(asking.requests)
     (OUTPUT / (record + "-requests.json")).write_text(json.dumps(summary, indent=1))
     follows(kind)
+    if kind.validate:
+        playbook(inventory, "validate", "-e", "validate_wait=60", record=record + "-validate")
     compare("the plan of the %s" % kind.name, told["changed"], counts["changed"])
     if summary["failures"]:
         raise NotProved("%s: %d requests failed:\n%s" % (kind.name, len(summary["failures"]), paragraph(summary)))
@@ -227,7 +275,7 @@ def named(inventory):
 
 
 def changes(inventory):
-    """Twelve kinds of change, one after the other, and all of them back."""
+    """Fifteen kinds of change, one after the other, and all of them back."""
     copy = Copy(inventory, OUTPUT / "changed-inventory")
     for kind in KINDS:
         copy.apply(kind)

@@ -30,8 +30,8 @@ def test_changes_add_up_in_the_copy_and_leave_the_inventory_alone(tmp_path):
     assert {path: path.read_bytes() for path in LAB.rglob("*") if path.is_file()} == before
 
 
-def test_there_are_twelve_kinds_with_the_worker_that_comes_back():
-    assert len({kind.name for kind in changes.KINDS}) == len(changes.KINDS) == 11
+def test_there_are_fifteen_kinds_with_the_worker_that_comes_back():
+    assert len({kind.name for kind in changes.KINDS}) == len(changes.KINDS) == 14
     assert all(kind.proof and (kind.values or kind.hosts) for kind in changes.KINDS)
 
 
