@@ -106,6 +106,10 @@ options:
         others are ready, and until it is ready again itself.
     type: dict
     suboptions:
+      name:
+        description: Its host.
+        type: str
+        required: true
       address:
         description: Its address.
         type: str
@@ -120,6 +124,10 @@ options:
         elements: dict
         default: []
         suboptions:
+          name:
+            description: Its host.
+            type: str
+            required: true
           address:
             description: Its address.
             type: str
@@ -233,7 +241,7 @@ def main():
     """Run the module."""
     member = dict(name=dict(type="str", required=True), peer_url=dict(type="str", required=True), client_url=dict(type="str", required=True),
                   address=dict(type="str"))
-    server = dict(address=dict(type="str", required=True), port=dict(type="int", required=True))
+    server = dict(name=dict(type="str", required=True), address=dict(type="str", required=True), port=dict(type="int", required=True))
     module = AnsibleModule(
         argument_spec=dict(
             name=dict(type="str", required=True),

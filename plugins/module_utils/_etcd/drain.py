@@ -47,7 +47,7 @@ class Drain:
     """The API server of this host.
 
     :param cli: a Cli.
-    :param server: {address, port} of the API server, and ``others``: such of all others.
+    :param server: {name, address, port} of the API server, and ``others``: such of all others.
     :param ready: says whether the API server at an address and port is ready, and what it said.
     :param guard_wait: seconds that the others may take to be ready.
     :param restart_wait: seconds that the restart may take.
@@ -88,7 +88,7 @@ class Drain:
         return self._ready(server["address"], server["port"])
 
     def _others_ready(self):
-        wrong = [said for ready, said in map(self._is_ready, self._server["others"]) if not ready]
+        wrong = ["%s: %s" % (server["name"], said) for server in self._server["others"] for ready, said in [self._is_ready(server)] if not ready]
         return not wrong, "; ".join(wrong)
 
 

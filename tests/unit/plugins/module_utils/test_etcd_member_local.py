@@ -213,7 +213,8 @@ def test_a_wait_that_ends_says_what_it_saw(host):
         host(world).converge()
 
 
-SERVER = {"address": "10.0.0.1", "port": 6443, "others": [{"address": "10.0.0.2", "port": 6443}, {"address": "10.0.0.3", "port": 6443}]}
+SERVER = {"name": "cp1", "address": "10.0.0.1", "port": 6443, "others": [
+    {"name": "cp2", "address": "10.0.0.2", "port": 6443}, {"name": "cp3", "address": "10.0.0.3", "port": 6443}]}
 
 
 class Rules:
@@ -262,7 +263,7 @@ def test_a_member_whose_api_server_is_not_ready_or_that_need_not_restart_is_not_
 
 def test_no_member_restarts_while_another_api_server_could_not_answer(host):
     world = World(listed(1, 2, 3))
-    with pytest.raises(IronrackError, match="10.0.0.3 is sick"):
+    with pytest.raises(IronrackError, match="cp3: 10.0.0.3 is sick"):
         host(world, fresh=False, drain=Rules(world.did, sick=("10.0.0.3",)).drain()).converge()
     assert world.did == []
 
