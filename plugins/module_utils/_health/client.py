@@ -90,9 +90,10 @@ class HealthClient:
             asked = {part: pool.submit(read) for part, read in parts.items()}
             groups = {
                 "api_servers": {one["name"]: pool.submit(self._api_server, one) for one in self._expected["api_servers"]},
-                "kubelets": {one["name"]: pool.submit(self._kubelet, one) for one in self._expected["nodes"]},
                 "balancers": {one["name"]: pool.submit(self._balancer, one) for one in self._expected["balancers"]},
             }
+            there = self._registered(asked["nodes"])
+            groups["kubelets"] = {one["name"]: pool.submit(self._kubelet, one) for one in self._expected["nodes"] if one["name"] in there}
             for part, answer in asked.items():
                 try:
                     seen.values[part] = answer.result()
@@ -100,7 +101,16 @@ class HealthClient:
                     seen.errors[part] = api_error(error)
             for part, answers in groups.items():
                 seen.values[part] = {name: answer.result() for name, answer in answers.items()}
+        for one in self._expected["nodes"]:
+            seen.values["kubelets"].setdefault(one["name"], {"error": "it has no Node"})
         return seen
+
+    def _registered(self, asked):
+        """:returns: the nodes whose kubelets are asked: a host that is no Node yet would only cost its time-out. All, where the API did not say."""
+        try:
+            return {node["metadata"]["name"] for node in asked.result()}
+        except Exception:  # as in observe(), which tells it
+            return {one["name"] for one in self._expected["nodes"]}
 
     def _items(self, read, *arguments):
         answer = read(*arguments, _preload_content=False, _request_timeout=(self._timeout, 3 * self._timeout))

@@ -123,6 +123,15 @@ def test_a_strangers_certificate_is_not_trusted(site, monkeypatch):
     assert "self-signed" in answer["untrusted"] or "self signed" in answer["untrusted"]
 
 
+def test_a_host_that_is_no_node_yet_costs_no_time_out(site, monkeypatch):
+    begun = time.monotonic()
+    # 192.0.2.0/24 is nobody's: each of them would be waited for.
+    absent = [{"name": "gpu%d" % number, "address": "192.0.2.%d" % number} for number in range(1, 100)]
+    answers = observe(site, monkeypatch, nodes=[{"name": "cp1", "address": "127.0.0.1"}, *absent]).get("kubelets")
+    assert len(answers) == 100 and answers["cp1"]["verified"] and answers["gpu7"] == {"error": "it has no Node"}
+    assert time.monotonic() - begun < 5
+
+
 def test_a_kubelet_out_of_reach_is_asked_through_the_api(site, monkeypatch):
     answer = observe(site, monkeypatch, kubelet="nobody").get("kubelets")["cp1"]
     assert answer["proxied"] is True and "no TLS connection to 127.0.0.1:1" in answer["error"]
