@@ -90,7 +90,7 @@ def test_figures_are_written_between_their_marks(tmp_path):
     (tmp_path / "benchmarks.md").write_text("# B\n\n%s\n\nold\n\n%s\n\nprose\n" % (bench.BEGIN, bench.END))
     bench.write_docs({"controller": {"sizes": [size(10, 3.0, 1.0)]}}, str(tmp_path))
     text = (tmp_path / "benchmarks.md").read_text()
-    assert "old" not in text and text.startswith("# B\n") and text.endswith("\n\nprose\n") and "| 10 | 3.0 |" in text
+    assert "old" not in text and text.startswith("# B\n") and text.endswith("\n\nprose\n") and "| 10 | 1.5 |" in text
     assert (tmp_path / "benchmarks.svg").exists()
 
 
