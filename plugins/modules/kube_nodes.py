@@ -29,6 +29,13 @@ options:
     type: list
     elements: str
     required: true
+  spread:
+    description:
+      - Deployments that are meant to be spread by zone, each a namespace and a name with a slash between.
+      - One of which all pods stand in one zone although nodes of another are ready is rolled out anew, once for the same zones of the same nodes.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     description: Predicts what would change without changing it. Where there is no API yet, all nodes would be new.
@@ -51,7 +58,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 nodes:
-  description: What changed or would change, by node, in words.
+  description: What changed or would change, by node and Deployment, in words.
   returned: success
   type: dict
   sample: {gpu1: ["label topology.kubernetes.io/zone=b, was a"]}
@@ -62,11 +69,14 @@ strangers:
   elements: str
 """
 
+from urllib.parse import quote
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, conclude
 from ansible_collections.ironrack.cluster.plugins.module_utils._kube.client import ARGUMENT_SPEC, KubeClient, KubeError, KubeUnreachable
 from ansible_collections.ironrack.cluster.plugins.module_utils._kube.nodes import node_change, strangers
+from ansible_collections.ironrack.cluster.plugins.module_utils._kube.spread import misplaced, patch, zones_of
 
 CONFLICT = 409
 #: How often a Node is read again that somebody else changed meanwhile.
@@ -90,6 +100,9 @@ class Nodes:
                 self._bring(name, there[name])
             elif self._module.check_mode:
                 self._told[name] = ["it is new"]
+        zones = zones_of(there, {name: node.get("labels") or {} for name, node in self._wanted.items()})
+        for deployment in self._module.params["spread"]:
+            self._spread(deployment, zones)
         foreign = strangers(there.values(), self._module.params["known"])
         for name in foreign:
             self._module.warn(
@@ -115,6 +128,29 @@ class Nodes:
             if node is None:
                 raise IronrackError("Node %s was deleted while it was changed; run this again" % name)
 
+    def _spread(self, name, zones):
+        namespace, _slash, short = name.partition("/")
+        path = "/apis/apps/v1/namespaces/%s/deployments/%s" % (namespace, short)
+        status, deployment = self._client.request("GET", path)
+        if status == 404:
+            return
+        self._expect(status, name)
+        labels = deployment["spec"]["selector"].get("matchLabels") or {}
+        status, pods = self._client.request("GET", "/api/v1/namespaces/%s/pods?labelSelector=%s" % (
+            namespace, quote(",".join("%s=%s" % pair for pair in sorted(labels.items())))))
+        self._expect(status, "the pods of " + name)
+        why = misplaced(deployment, pods["items"], zones)
+        if not why:
+            return
+        self._told[name] = ["rolled out anew: %s" % why]
+        if not self._module.check_mode:
+            self._expect(self._client.request("PATCH", path, patch(zones), content_type="application/merge-patch+json")[0], name)
+
+    @staticmethod
+    def _expect(status, what):
+        if status != 200:
+            raise KubeError("the API answered %s for %s" % (status, what), status=status)
+
 
 def result(told):
     """:returns: the result that says what changed."""
@@ -138,7 +174,8 @@ def main():
         argument_spec=dict(
             ARGUMENT_SPEC,
             nodes={"type": "list", "elements": "dict", "required": True},
-            known={"type": "list", "elements": "str", "required": True}),
+            known={"type": "list", "elements": "str", "required": True},
+            spread={"type": "list", "elements": "str", "default": []}),
         supports_check_mode=True)
     conclude(module, lambda: run(module))
 

@@ -82,7 +82,8 @@ def table(results):
             one["traffic"]["machine_to_hosts_mib"], one["traffic"]["received_mib"]) for name, one in runs]
     sizes = (results.get("controller") or {}).get("sizes", ())
     if sizes:
-        lines += ["", "| hosts | site.yml, s | bare playbook, s | results | site.yml, processor s | per host, processor ms | of it ours, ms | largest process, MiB |",
+        lines += ["", "| hosts | site.yml, s | bare playbook, s | results | site.yml, processor s | per host, processor ms | of it ours, ms "
+                  "| largest process, MiB |",
                   "| --- | --- | --- | --- | --- | --- | --- | --- |"]
         lines += ["| %d | %.1f | %.1f | %d | %.1f | %.1f | %.1f | %d |" % (
             one["hosts"], one["site_s"], one["bare_s"], one["results"], one["site_cpu_s"], one["site_per_host_ms"], one["own_per_host_ms"],

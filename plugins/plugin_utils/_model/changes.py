@@ -71,7 +71,8 @@ CLUSTER = {
     "cluster_packages_from_mirror": (ROLLED_OUT, "the hosts' apt source"),
     "cluster_hooks": (NO_EFFECT, _RUN),
     "cluster_plan": (NO_EFFECT, _RUN),
-    "zone": (ROLLED_OUT, "the Node's label, by the API, and the kubelet's flags; pods move when they are made anew"),
+    "zone": (ROLLED_OUT, "the Node's label, by the API, and the kubelet's flags; CoreDNS "
+                         "is rolled out anew where it then stood in one zone, other pods move when they are made anew"),
 }
 
 #: Variables of roles, by name.

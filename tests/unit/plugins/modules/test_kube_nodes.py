@@ -20,9 +20,9 @@ CORDON = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule", "ti
 
 
 class Module:
-    def __init__(self, *nodes, check_mode=False, known=("gpu1",)):
+    def __init__(self, *nodes, check_mode=False, known=("gpu1",), spread=()):
         self.check_mode, self.warnings = check_mode, []
-        self.params = {"kubeconfig": "/k", "request_timeout": 1, "nodes": list(nodes), "known": list(known)}
+        self.params = {"kubeconfig": "/k", "request_timeout": 1, "nodes": list(nodes), "known": list(known), "spread": list(spread)}
 
     def warn(self, text):
         self.warnings.append(text)
@@ -113,3 +113,69 @@ def test_a_node_that_the_inventory_does_not_have_is_named_with_the_way_out():
     assert kube_nodes.run(module, api)["strangers"] == ["gpu9"]
     assert "Node gpu9" in module.warnings[0] and "reset.yml" in module.warnings[0] and "kubectl delete node gpu9" in module.warnings[0]
     assert api.objects["gpu9"]["metadata"]["annotations"] == {}
+
+
+class Deployed(Api):
+    """Three ready nodes, two of them in zone a, and CoreDNS on two."""
+
+    def __init__(self, on=("gpu1", "gpu2"), zones=("a", "a", "b"), constraint=ZONE, **status):
+        super().__init__("gpu1", "gpu2", "gpu3")
+        for node, zone in zip(self.objects.values(), zones):
+            node["metadata"]["labels"][ZONE] = zone
+            node["status"] = {"conditions": [{"type": "Ready", "status": "True"}]}
+        self.on = on
+        self.deployment = {"metadata": {"generation": 3}, "status": dict({"observedGeneration": 3, "availableReplicas": 2}, **status),
+                           "spec": {"replicas": 2, "selector": {"matchLabels": {"k8s-app": "kube-dns"}}, "template": {
+                               "metadata": {}, "spec": {"topologySpreadConstraints": [{"topologyKey": constraint}]}}}}
+        self.rolled = 0
+
+    def request(self, method, path, body=None, content_type=None):
+        if not path.startswith(("/apis/apps/v1/namespaces/kube-system/deployments/coredns", "/api/v1/namespaces/kube-system/pods?labelSelector=k8s-app%3D")):
+            return 404, {}
+        if method == "PATCH":
+            assert content_type == "application/merge-patch+json"
+            self.rolled += 1
+            self.deployment["spec"]["template"]["metadata"] = copy.deepcopy(body["spec"]["template"]["metadata"])
+            return 200, {}
+        if "pods?" in path:
+            return 200, {"items": [{"metadata": {}, "spec": {"nodeName": name}} for name in self.on]}
+        return 200, copy.deepcopy(self.deployment)
+
+
+def placed(api, check_mode=False, zone=None):
+    nodes = [wanted("gpu2", labels={ZONE: zone})] if zone else []
+    return kube_nodes.run(Module(*nodes, known=("gpu1", "gpu2", "gpu3"), spread=("kube-system/coredns", "kube-system/none"), check_mode=check_mode), api)
+
+
+def test_what_stands_in_one_zone_is_placed_anew_once():
+    api = Deployed()
+    assert placed(api, check_mode=True)["nodes"] == {"kube-system/coredns": ["rolled out anew: all of it stood in zone a"]} and not api.rolled
+    assert placed(api)["changed"] and api.rolled == 1
+    # The scheduler could not do better: it is not tried for ever, but again when the zones change.
+    assert not placed(api)["changed"] and api.rolled == 1
+    api.objects["gpu3"]["metadata"]["labels"][ZONE] = "c"
+    assert placed(api)["changed"] and api.rolled == 2
+
+
+def test_a_node_that_moves_takes_its_pods_along():
+    api = Deployed(on=("gpu2", "gpu3"))
+    assert not placed(api)["changed"]
+    told = placed(api, zone="b")["nodes"]
+    assert told["gpu2"] == ["label %s=b, was a" % ZONE] and "zone b" in told["kube-system/coredns"][0] and api.rolled == 1
+
+
+@pytest.mark.parametrize("api", [
+    Deployed(on=("gpu1", "gpu3")), Deployed(zones=("a", "a", "a")), Deployed(constraint="kubernetes.io/hostname"),
+    Deployed(observedGeneration=2), Deployed(availableReplicas=1), Deployed(on=()),
+], ids=["spread", "one zone", "not meant to be", "not seen yet", "under way", "no pods"])
+def test_what_is_spread_or_on_its_way_is_left_alone(api):
+    assert not placed(api)["changed"] and not api.rolled
+
+
+def test_a_zone_without_a_usable_node_is_no_zone():
+    api = Deployed()
+    api.objects["gpu3"]["spec"]["unschedulable"] = True
+    assert not placed(api)["changed"]
+    api.objects["gpu3"]["spec"] = {}
+    api.objects["gpu3"]["status"]["conditions"][0]["status"] = "Unknown"
+    assert not placed(api)["changed"]

@@ -27,7 +27,8 @@ def model(control_planes=("cp1", "cp2", "cp3"), balancers=("lb1", "lb2"), **chan
                     "is_load_balancer": name in balancers, "is_worker": name.startswith("gpu")}
              for name in (*balancers, *control_planes, "gpu1", "gpu2")}
     return dict({"name": "site", "kubernetes_version": "1.36.4", "limited": False, "hosts": hosts,
-                 "groups": {"load_balancers": list(balancers), "control_plane": list(control_planes)}, "etcd": {"members": [{"name": name} for name in control_planes], "colocated": True}}, **changes)
+                 "groups": {"load_balancers": list(balancers), "control_plane": list(control_planes)},
+                 "etcd": {"members": [{"name": name} for name in control_planes], "colocated": True}}, **changes)
 
 
 def line(host, action, result=None, task="", **options):
