@@ -73,7 +73,7 @@ from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors im
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.http import HttpClient
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.waiting import wait_for
 from ansible_collections.ironrack.cluster.plugins.module_utils._encryption import loaded
-from ansible_collections.ironrack.cluster.plugins.module_utils._kubeadm.host import url
+from ansible_collections.ironrack.cluster.plugins.module_utils._kube.ready import url
 
 # /metrics of an API server is some megabytes.
 REQUEST_TIMEOUT = 15

@@ -16,10 +16,12 @@ import time
 from .._common.cli import Cli
 from .._common.fs import atomic_write, read_or_none, sha256_file
 from .._common.http import HttpClient, HttpError
+from .._common.lock import RUN_DIR
+from .._kube.ready import CA_FILE, url
 from .._systemd.client import Systemd
 from .command import KUBEADM, config_text
 from .config import without_authority
-from .host import CA_FILE, PATH, RUN_DIR, url
+from .host import PATH
 from .plan import CONTROL_PLANE
 from .rollout import READ_AT_START, annotation_patch, files_of, with_patches
 

@@ -15,7 +15,7 @@ from .._common.cli import Cli
 from .._common.errors import IronrackError
 from .._common.http import HttpClient, HttpError
 from .._common.lock import RUN_DIR, try_lock
-from .._kube.ready import CA_FILE, api_ready, url
+from .._kube.ready import CA_FILE, api_ready
 from .command import config_text, explain, kubeadm_argv, reset_argv
 from .modes import PATHS, PRIVATE
 from .plan import TRACES
