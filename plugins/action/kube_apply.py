@@ -29,6 +29,14 @@ class ActionModule(ActionBase):
         if self._task.check_mode and not arguments["cluster_exists"]:
             # The real run creates the cluster before it comes here, so everything in the list would be new.
             return dict(result, changed=True, objects=[_name(document) for document in manifests])
+        new = []
+        if self._task.check_mode:
+            try:
+                manifests, new = self._without_new_namespaces(arguments["kubeconfig"], manifests, task_vars)
+            except _Failed as failed:
+                return dict(result, **failed.answer)
+        if not manifests:
+            return dict(result, changed=True, objects=new)
         answer = self._execute_module(
             module_name="kubernetes.core.k8s",
             module_args={
@@ -43,10 +51,34 @@ class ActionModule(ActionBase):
         if answer.get("failed"):
             return dict(result, **answer)
         parts = answer.get("result", {}).get("results", [answer])
-        result.update(changed=answer.get("changed", False), objects=[_name(part["result"]) for part in parts if part.get("changed")])
+        result.update(changed=answer.get("changed", False) or bool(new),
+                      objects=new + [_name(part["result"]) for part in parts if part.get("changed")])
         if self._task.diff:
             result["diff"] = [part["diff"] for part in parts if part.get("changed") and part.get("diff")]
         return result
+
+    def _without_new_namespaces(self, kubeconfig, manifests, task_vars):
+        """A dry run makes no namespace, and the API refuses whatever is to stand in one that is not there.
+
+        :returns: (the manifests that the API can be asked about, the names of those that are new with their namespaces).
+        """
+        wanted = {document["metadata"]["name"] for document in manifests if document.get("kind") == "Namespace"}
+        if not wanted:
+            return manifests, []
+        answer = self._execute_module(module_name="kubernetes.core.k8s_info", module_args={
+            "kubeconfig": kubeconfig, "api_version": "v1", "kind": "Namespace"}, task_vars=task_vars)
+        if answer.get("failed"):
+            raise _Failed(answer)
+        missing = wanted - {one["metadata"]["name"] for one in answer["resources"]}
+        new = [document for document in manifests if document["metadata"].get("namespace") in missing
+               or document.get("kind") == "Namespace" and document["metadata"]["name"] in missing]
+        return [document for document in manifests if document not in new], [_name(document) for document in new]
+
+
+class _Failed(Exception):
+    def __init__(self, answer):
+        super().__init__(str(answer.get("msg")))
+        self.answer = {name: value for name, value in answer.items() if name != "invocation"}
 
 
 def _name(document):

@@ -115,7 +115,7 @@ from ansible_collections.ironrack.cluster.plugins.module_utils._common.cli impor
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, conclude
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.waiting import WaitTimeout, wait_for
 from ansible_collections.ironrack.cluster.plugins.module_utils._systemd import client
-from ansible_collections.ironrack.cluster.plugins.module_utils._systemd.decide import RUNNING, Unit, decide, reached, watched_paths
+from ansible_collections.ironrack.cluster.plugins.module_utils._systemd.decide import RUNNING, Unit, decide, reached, watched_paths, with_drop_ins
 
 UNIT_SPEC = dict(
     name=dict(type="str", required=True),
@@ -184,9 +184,10 @@ class Manager:
 
     def _manage(self, unit, shown):
         record = client.read_record(unit.name)
+        pending = frozenset(self._module.params["pending"]) if self._module.check_mode else frozenset()
+        shown = with_drop_ins(shown, sorted(path for path in pending if client.is_drop_in(path, unit.name)))
         paths = set(watched_paths(unit, shown)) | set(unit.reload_watch) | set((record or {}).get("watch", {}))
         disk = dict((path, self._look(path)) for path in paths)
-        pending = frozenset(self._module.params["pending"]) if self._module.check_mode else frozenset()
         verdict = decide(unit, shown, disk, record, self._systemd.started(shown), pending)
         before = dict(state=shown.get("ActiveState"), enabled=shown.get("UnitFileState") or "no unit file")
         if not self._module.check_mode:

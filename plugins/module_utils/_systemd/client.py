@@ -12,10 +12,11 @@ import os
 import time
 
 from .._common.fs import atomic_write, read_or_none, sha256_file
-from .decide import Disk, parse_show, start_time
+from .decide import Disk, parse_show, start_time, with_drop_ins
 
 # below /run: a record must not survive a boot
 RECORDS = "/run/ironrack/units"
+DEFINITIONS = "/etc/systemd/system"
 PROPERTIES = (
     "Id", "Type", "LoadState", "ActiveState", "SubState", "Result", "UnitFileState", "InvocationID", "NeedDaemonReload",
     "FragmentPath", "DropInPaths", "CanReload", "ExecMainStartTimestampMonotonic", "InactiveExitTimestampMonotonic", "ExecMainStatus", "NRestarts", "Job")
@@ -33,7 +34,7 @@ class Systemd:
     def show(self, names):
         """:returns: the properties of each unit by the name that was asked for."""
         done = self._cli.run(["systemctl", "show", "--property=%s" % ",".join(PROPERTIES), "--"] + list(names))
-        return dict(zip(names, parse_show(done.stdout)))
+        return dict((name, with_drop_ins(shown, drop_ins(name))) for name, shown in zip(names, parse_show(done.stdout)))
 
     def daemon_reload(self):
         """Make systemd read unit files again."""
@@ -69,6 +70,20 @@ class Systemd:
     def age(cls, shown):
         """:returns: seconds since the unit's process was started."""
         return time.time() - cls.started(shown)
+
+
+def drop_ins(name):
+    """:returns: the drop-ins of a unit that stand on disk where an administrator puts them."""
+    folder = os.path.join(DEFINITIONS, name + ".d")
+    try:
+        return [os.path.join(folder, entry) for entry in sorted(os.listdir(folder)) if entry.endswith(".conf")]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def is_drop_in(path, name):
+    """:returns: whether a path would be a drop-in of a unit."""
+    return os.path.dirname(path) == os.path.join(DEFINITIONS, name + ".d") and path.endswith(".conf")
 
 
 def look(path):

@@ -35,6 +35,23 @@ def definition_paths(shown):
     return [path for path in [shown.get("FragmentPath", "")] + shown.get("DropInPaths", "").split() if path]
 
 
+def with_drop_ins(shown, there):
+    """Count drop-ins that systemd does not know yet.
+
+    It remembers which folders of drop-ins there are and does not look for new ones, so that the first drop-in of a unit leaves its
+    NeedDaemonReload at "no".
+
+    :param shown: the properties that systemctl show printed.
+    :param there: the drop-ins on disk.
+    :returns: the properties with those drop-ins, and in need of a reload where there are such.
+    """
+    known = shown.get("DropInPaths", "").split()
+    unknown = [path for path in there if path not in known]
+    if not unknown or shown.get("LoadState") == "not-found":
+        return shown
+    return dict(shown, DropInPaths=" ".join(known + unknown), NeedDaemonReload="yes")
+
+
 def watched_paths(unit, shown):
     """:returns: the paths whose change asks for a restart: the unit's own definition is always among them."""
     return list(dict.fromkeys(list(unit.watch) + definition_paths(shown)))

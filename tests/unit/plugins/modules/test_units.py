@@ -21,7 +21,7 @@ class Host:
     def __init__(self, **shown):
         self.shown = dict({"LoadState": "loaded", "ActiveState": "inactive", "SubState": "dead", "UnitFileState": "disabled", "Type": "notify",
                            "CanReload": "yes", "InvocationID": "", "Result": "success", "Job": "0", "NeedDaemonReload": "no"}, **shown)
-        self.ran, self.comes_up, self.valid = [], True, True
+        self.ran, self.comes_up, self.valid, self.starts = [], True, True, 0
 
     def command(self, argv):
         """:returns: rc, stdout, stderr."""
@@ -38,8 +38,9 @@ class Host:
         if "daemon-reload" in argv:
             self.shown.update(LoadState="loaded", NeedDaemonReload="no")
         if "start" in argv or "restart" in argv:
+            self.starts += 1
             self.shown.update(ActiveState="active" if self.comes_up else "failed", SubState="running",
-                              Result="success" if self.comes_up else "exit-code", InvocationID="i%d" % len(self.ran))
+                              Result="success" if self.comes_up else "exit-code", InvocationID="i%d" % self.starts)
         if "stop" in argv:
             self.shown["ActiveState"] = "inactive"
         return 0, "", ""
@@ -49,6 +50,7 @@ class Host:
 def run(capsys, monkeypatch, tmp_path):
     """Run the module as Ansible does."""
     monkeypatch.setattr(client, "RECORDS", str(tmp_path / "records"))
+    monkeypatch.setattr(client, "DEFINITIONS", str(tmp_path / "system"))
     monkeypatch.setattr("time.sleep", lambda seconds: None)
     (tmp_path / "x.conf").write_text("one")
 
@@ -145,3 +147,24 @@ def test_stopped(run):
     host = Host(ActiveState="active", UnitFileState="disabled")
     assert run(host, state="stopped", enabled=False)["units"][NAME]["action"] == "stop" and host.ran == ["stop"]
     assert not run(host, state="stopped", enabled=False)["changed"]
+
+
+def test_the_first_drop_in_of_a_unit_is_seen_although_systemd_does_not_look_for_it(run, tmp_path):
+    host = Host()
+    run(host)
+    path = tmp_path / "system" / (NAME + ".d") / "proxy.conf"
+    assert run(host, check=True, pending=[str(path)])["units"][NAME]["action"] == "restart"
+    path.parent.mkdir(parents=True)
+    (path.parent / "notes.txt").write_text("no drop-in")
+    assert not run(host)["changed"]
+    path.write_text("[Service]\n")
+    assert run(host, check=True)["units"][NAME]["action"] == "restart" and host.ran == []
+    done = run(host)["units"][NAME]
+    assert done["action"] == "restart" and done["reasons"] == ["%s changed since it was started" % path]
+    assert host.ran == ["daemon-reload", "true-or-false", "reset-failed", "restart"]
+    host.shown["DropInPaths"] = str(path)
+    assert not run(host)["changed"]
+    path.unlink()
+    host.shown.update(DropInPaths="", NeedDaemonReload="yes")
+    assert run(host)["units"][NAME]["action"] == "restart"
+    assert not run(host)["changed"]
