@@ -31,7 +31,7 @@ _UNCHANGED = {
     "mirror_images": {"pushed": []},
     "mirror_sync": {"needed": [], "removed": [], "free": _FREE_BYTES},
     "packages": {"installed": [], "versions": {}},
-    "preflight_probe": {"probe": {}, "problems": []},
+    "preflight_probe": {"probe": {"firewall": False}, "problems": []},
     "units": {"units": {}},
     "cluster_health_info": {"ok": True, "verdict": "pass", "conditions": [], "nodes": [], "waited": 0.0},
     "kubernetes.core.k8s": {"result": {"results": []}},

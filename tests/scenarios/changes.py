@@ -141,6 +141,12 @@ def text_on(hosts, words, *argv):
     return lambda: lacking(on_each(hosts, *argv), lambda text: words in text)
 
 
+def back():
+    """The worker stands where it stood, and no packet filter is left."""
+    shut = lacking({name: reaches(address, ETCD_PORT) for name, address in CONTROL_PLANES.items()}, bool)
+    return ("" if zone() else "%s still stands in zone %s" % (MOVES, ZONE)) or shut
+
+
 def moved(hosts):
     """Put one worker into another zone."""
     workers(hosts)[MOVES]["zone"] = ZONE
@@ -286,5 +292,5 @@ def changes(inventory):
         make(copy.path, kind)
     copy.host_back()
     make(copy.path, Kind("new worker", proof=node_there(True)))
-    make(inventory, Kind("all of it back", proof=lambda: "" if zone() else "%s still stands in zone %s" % (MOVES, ZONE)))
+    make(inventory, Kind("all of it back", proof=back))
     say("%d kinds of change, every request answered, every plan kept" % (len(KINDS) + 1))

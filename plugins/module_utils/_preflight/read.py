@@ -32,6 +32,8 @@ MANIFEST = "/etc/kubernetes/manifests/%s.yaml"
 FLANNEL, KUBE_ROUTER = "10-flannel.conflist", "kube-router"
 BALANCER = "/etc/ironrack/balancer-health.json"
 KUBELETS = ("/usr/local/bin/kubelet", "/usr/bin/kubelet")
+#: Our packet filter is on, or will be after the next boot. Not what is refused, but what a run has to switch off where nobody wants it any more.
+FIREWALL = ("/run/systemd/units/invocation:ironrack-firewall.service", "/etc/systemd/system/multi-user.target.wants/ironrack-firewall.service")
 #: Seconds for a host that a limited run leaves out to take a connection.
 ANSWER_WITHIN = 3
 ETCD_DATA = ("/var/lib/etcd/data/member", "/var/lib/etcd/member", "/var/lib/etcd/default/member")
@@ -88,6 +90,7 @@ def probe(wants, cli=None):
         "etcd_foreign_data": "" if os.path.exists(ETCD_OURS) else next((path for path in ETCD_DATA if os.path.isdir(path)), ""),
         "runtimes": sorted({name for dummy, name in _processes()}.intersection(FOREIGN_RUNTIMES)),
         "openssl": openssl,
+        "firewall": any(os.path.lexists(path) for path in FIREWALL),
     }
 
 

@@ -78,6 +78,11 @@ def test_a_new_worker_changes_no_rule_of_the_others(rules):
     assert few["firewall"] == more["firewall"]
 
 
-def test_it_is_off_by_default(expression):
-    assert expression("host", model(cluster_host_firewall=False), "{{ __host_units }}", "gpu1") == []
-    assert [unit["name"] for unit in expression("host", model(), "{{ __host_units }}", "gpu1")] == ["ironrack-firewall.service"]
+@pytest.mark.parametrize("probe, units", [({"firewall": False}, []), ({"firewall": True}, ["stopped"]), ({}, ["stopped"])],
+                         ids=["never on", "switched off", "not looked at"])
+def test_it_is_off_by_default_and_switched_off_where_it_was_on(expression, probe, units):
+    looked = {"preflight_host": {"probe": probe}} if probe else {}
+    found = expression("host", model(cluster_host_firewall=False), "{{ __host_units }}", "gpu1", **looked)
+    assert [unit["state"] for unit in found] == units
+    on = expression("host", model(), "{{ __host_units }}", "gpu1", **looked)
+    assert [(unit["name"], unit.get("state")) for unit in on] == [("ironrack-firewall.service", None)]
