@@ -22,6 +22,7 @@ import yaml
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.cli import Cli
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError
 from ansible_collections.ironrack.cluster.plugins.module_utils._etcd.client import EtcdCtl
+from ansible_collections.ironrack.cluster.plugins.module_utils._etcd.drain import Nobody
 from ansible_collections.ironrack.cluster.plugins.module_utils._etcd.member import LocalMember
 from ansible_collections.ironrack.cluster.plugins.module_utils._etcd.report import report, shortcomings
 from ansible_collections.ironrack.cluster.plugins.module_utils._pki.bundle import Bundle
@@ -79,7 +80,7 @@ class Machine:
         (self.root / "etcd.env").write_text(settings(self, me, pki))
 
     def converge(self, check=False, **params):
-        return LocalMember(dict(self.params, **params), self.etcd, self, check).converge()
+        return LocalMember(dict(self.params, **params), self.etcd, self, Nobody(), check).converge()
 
     # what LocalMember asks of systemd
 
