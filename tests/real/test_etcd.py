@@ -155,7 +155,9 @@ def found(machines):
     first = [machine.converge() for machine in machines]
     assert [result["action"] for result in first] == ["agree"] * len(machines)
     unformed = [machine.name for machine, result in zip(machines, first) if not result["formed"]]
-    assert [machine.converge(unformed=unformed)["action"] for machine in machines] == ["bootstrap"] * len(machines)
+    actions = [machine.converge(unformed=unformed)["action"] for machine in machines]
+    # On a slow machine the first ones are a majority before the last is asked, which then joins what they have founded.
+    assert actions[0] == "bootstrap" and set(actions) <= {"bootstrap", "join"}
     wait_ready(machines)
 
 
