@@ -61,6 +61,10 @@ class Drain:
         self._restart_wait = restart_wait
         self._sleep = sleep
 
+    def clear(self):
+        """Let everybody in again whom a run that was killed has left refused. A host without such a rule, or without nftables, has nothing to clear."""
+        self._cli.run(["nft", "delete", "table"] + TABLE.split(), ok=range(0, 256))
+
     @contextlib.contextmanager
     def aside(self):
         """Have nobody new come in; at the end, wait until the API server is ready again.
@@ -94,6 +98,9 @@ class Drain:
 
 class Nobody:
     """No API server stands beside the member, or no other one could answer meanwhile."""
+
+    def clear(self):
+        """Do nothing."""
 
     @contextlib.contextmanager
     def aside(self):

@@ -72,6 +72,7 @@ class LocalMember:
         if acts:
             after = {"state": "active", "role": "voter"}
         if not self._check:
+            self._drain.clear()
             if verdict.enable is True and decision.action != "agree":
                 self._systemd.enable(self._unit.name, True)
             if acts:

@@ -14,6 +14,7 @@ import hashlib
 import json
 
 from .._health.expected import ZONE_LABEL
+from .._health.nodes import is_ready
 
 #: On the pods' template: the zones for which they were last placed anew. Where that did not help, it is not tried again until they change.
 ANNOTATION = "ironrack.cluster/placed-for-zones"
@@ -26,9 +27,8 @@ def zones_of(nodes, wanted):
     """
     found = {}
     for name, node in nodes.items():
-        ready = any(one["type"] == "Ready" and one["status"] == "True" for one in node.get("status", {}).get("conditions") or [])
         zone = dict(node["metadata"].get("labels") or {}, **wanted.get(name, {})).get(ZONE_LABEL, "")
-        if ready and zone and not node.get("spec", {}).get("unschedulable"):
+        if is_ready(node) and zone and not node.get("spec", {}).get("unschedulable"):
             found[name] = zone
     return found
 
