@@ -6,11 +6,16 @@
 Set ANSIBLE_CALLBACK_PLUGINS to this folder, ANSIBLE_CALLBACKS_ENABLED=recorded_run and RECORDED_RUN_FILE=PATH. The file has one JSON object
 a line: ``event`` (begin, task, failed, end), ``at`` (seconds of the machine's monotonic clock, so that another process can compare), for a
 task its ``name`` and ``action``, for a failure ``host``, ``task``, ``message``, and ``ignored`` where the task said so.
+
+RECORDED_RUN_STOP=JSON, a list of a task's name, which one of that name it is, and whether the task itself may run, has the run stop itself (SIGSTOP)
+at the start of that task, or of the one after it, before anything of it has left for a host: somebody else, who looks now and then, would kill it
+when it is under way already.
 """
 from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 
 from ansible.plugins.callback import CallbackBase
@@ -26,6 +31,12 @@ options:
     required: true
     env:
       - name: RECORDED_RUN_FILE
+  stop:
+    description: "As JSON: the name of the task at whose start the run stops itself, which one of that name, and whether that task still runs."
+    type: str
+    default: ""
+    env:
+      - name: RECORDED_RUN_STOP
 """
 
 
@@ -40,12 +51,16 @@ class CallbackModule(CallbackBase):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self._stream = None
+        self._named = 0
+        self._reached = False
 
     def v2_playbook_on_start(self, playbook):
         self._write("begin")
 
     def v2_playbook_on_task_start(self, task, is_conditional):
         self._write("task", name=task.get_name(), action=str(getattr(task, "resolved_action", None) or task.action))
+        if self.get_option("stop"):
+            self._stop(task.get_name(), *json.loads(self.get_option("stop")))
 
     def v2_playbook_on_handler_task_start(self, task):
         self.v2_playbook_on_task_start(task, False)
@@ -68,6 +83,13 @@ class CallbackModule(CallbackBase):
         words = [str(outcome.get(name) or "").strip() for name in ("msg", "module_stderr", "reason")]
         self._write("failed", host=result.host.get_name(), task=result.task.get_name(), message=" / ".join(word for word in words if word),
                     ignored=bool(ignored))
+
+    def _stop(self, name, wanted, number, runs):
+        over = self._reached
+        self._named += name == wanted
+        self._reached = over or name == wanted and self._named == number
+        if over if runs else self._reached:
+            os.kill(os.getpid(), signal.SIGSTOP)
 
     def _write(self, event, **fields):
         if self._stream is None:

@@ -108,7 +108,10 @@ def killed(inventory, point, record):
     :returns: whether the kill was inside of the point's task; where that was over sooner, it hit the start of the task after it.
     :raises NotProved: where the run ended before it could be killed.
     """
-    argv, environment, log, _counts, followed = prepared(inventory, "site", (), record)
+    # A run stops itself at a task's start: until this process has seen it there, the task's modules would be on their way to the hosts, which
+    # end them by themselves, and the next kill inside of that task would find nothing to kill.
+    stop = {"RECORDED_RUN_STOP": json.dumps([point.name, point.number, point.delay > 0])}
+    argv, environment, log, _counts, followed = prepared(inventory, "site", (), record, stop)
     with log.open("w") as output:
         run = subprocess.Popen(argv, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
                                start_new_session=True)

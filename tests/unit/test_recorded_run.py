@@ -6,8 +6,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
+
+import pytest
 
 CALLBACKS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "callbacks")
 
@@ -39,8 +43,24 @@ PLAYBOOK = """
 """
 
 
-def test_a_run_is_recorded_while_it_goes_on(tmp_path):
-    (tmp_path / "play.yml").write_text(PLAYBOOK)
+STOPPED = """
+- hosts: one
+  gather_facts: false
+  tasks:
+    - name: other
+      ansible.builtin.debug: {msg: x}
+    - name: same
+      ansible.builtin.file: {path: "{{ playbook_dir }}/first", state: touch, mode: "0600"}
+    - name: same
+      ansible.builtin.file: {path: "{{ playbook_dir }}/second", state: touch, mode: "0600"}
+    - name: last
+      ansible.builtin.file: {path: "{{ playbook_dir }}/last", state: touch, mode: "0600"}
+"""
+
+
+def prepared(tmp_path, text, **variables):
+    """:returns: (argv, environment, path of the record)."""
+    (tmp_path / "play.yml").write_text(text)
     (tmp_path / "ansible.cfg").touch()
     (tmp_path / "hosts").write_text(
         "one ansible_connection=local\ndead ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=1\n[all:vars]\nansible_python_interpreter=%s\n" % (
@@ -48,10 +68,14 @@ def test_a_run_is_recorded_while_it_goes_on(tmp_path):
     record = tmp_path / "out" / "run.jsonl"
     environment = dict(
         os.environ, HOME=str(tmp_path), ANSIBLE_CONFIG=str(tmp_path / "ansible.cfg"), ANSIBLE_CALLBACK_PLUGINS=CALLBACKS,
-        ANSIBLE_CALLBACKS_ENABLED="recorded_run", RECORDED_RUN_FILE=str(record), ANSIBLE_LOCAL_TEMP=str(tmp_path / "tmp"))
+        ANSIBLE_CALLBACKS_ENABLED="recorded_run", RECORDED_RUN_FILE=str(record), ANSIBLE_LOCAL_TEMP=str(tmp_path / "tmp"), **variables)
     playbook = os.path.join(os.path.dirname(sys.executable), "ansible-playbook")
-    done = subprocess.run([playbook, "-i", str(tmp_path / "hosts"), str(tmp_path / "play.yml")], env=environment, capture_output=True, text=True,
-                          check=False, cwd=str(tmp_path))
+    return [playbook, "-i", str(tmp_path / "hosts"), str(tmp_path / "play.yml")], environment, record
+
+
+def test_a_run_is_recorded_while_it_goes_on(tmp_path):
+    argv, environment, record = prepared(tmp_path, PLAYBOOK)
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, cwd=str(tmp_path))
     assert done.returncode == 4, done.stdout + done.stderr
     lines = [json.loads(line) for line in record.read_text().splitlines()]
     assert lines[0]["event"] == "begin" and lines[-1]["event"] == "end"
@@ -65,3 +89,19 @@ def test_a_run_is_recorded_while_it_goes_on(tmp_path):
     assert failed[3]["message"] == "in two\nlines"
     assert "onnect" in failed[1]["message"]
     assert "hidden" not in record.read_text()
+
+
+@pytest.mark.parametrize("runs, made", [(False, {"first"}), (True, {"first", "second"})])
+def test_a_run_stops_itself_at_the_start_of_a_task(tmp_path, runs, made):
+    argv, environment, record = prepared(tmp_path, STOPPED, RECORDED_RUN_STOP=json.dumps(["same", 2, runs]))
+    run = subprocess.Popen(argv, env=environment, cwd=str(tmp_path), stdout=subprocess.DEVNULL)
+    try:
+        limit = time.monotonic() + 60
+        while os.waitid(os.P_PID, run.pid, os.WSTOPPED | os.WNOHANG) is None and time.monotonic() < limit:
+            time.sleep(0.02)
+        tasks = [line["name"] for line in map(json.loads, record.read_text().splitlines()) if line["event"] == "task"]
+        assert tasks == ["other", "same", "same"] + ["last"] * runs
+        assert {name for name in ("first", "second", "last") if (tmp_path / name).exists()} == made
+    finally:
+        run.send_signal(signal.SIGKILL)
+        run.wait()

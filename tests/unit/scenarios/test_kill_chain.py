@@ -35,7 +35,7 @@ say("end")
 def run(tmp_path, monkeypatch):
     """:returns: a function that kills a run of the given tasks, (name, seconds), at a point."""
     def begin(tasks, name, delay):
-        def prepared(_inventory, _name, _words, record):
+        def prepared(_inventory, _name, _words, record, _variables):
             followed = tmp_path / (record + ".jsonl")
             return ([sys.executable, "-c", RUN, json.dumps(tasks)], dict(os.environ, RECORDED_RUN_FILE=str(followed)), tmp_path / "log",
                     tmp_path / "counts", followed)
@@ -133,8 +133,8 @@ def test_a_real_run_dies_with_its_workers(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(common, "OUTPUT", tmp_path / "state" / "artifacts")
 
-    def prepared(inventory, name, words, record):
-        _argv, environment, log, counts, followed = common.prepared(inventory, name, words, record)
+    def prepared(inventory, name, words, record, variables):
+        _argv, environment, log, counts, followed = common.prepared(inventory, name, words, record, variables)
         playbook = os.path.join(os.path.dirname(sys.executable), "ansible-playbook")
         return [playbook, "-i", str(tmp_path / "hosts"), str(tmp_path / "play.yml")], environment, log, counts, followed
 
