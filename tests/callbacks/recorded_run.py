@@ -1,11 +1,12 @@
 # Copyright (c) 2026, ironrack.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Records a run while it goes on: when each task starts, and what fails with which message. A run that is killed leaves what it came to.
+"""Records a run while it goes on: when each task starts, where it changes something, and what fails with which message. A run that is killed
+leaves what it came to.
 
 Set ANSIBLE_CALLBACK_PLUGINS to this folder, ANSIBLE_CALLBACKS_ENABLED=recorded_run and RECORDED_RUN_FILE=PATH. The file has one JSON object
-a line: ``event`` (begin, task, failed, end), ``at`` (seconds of the machine's monotonic clock, so that another process can compare), for a
-task its ``name`` and ``action``, for a failure ``host``, ``task``, ``message``, and ``ignored`` where the task said so.
+a line: ``event`` (begin, task, changed, failed, end), ``at`` (seconds of the machine's monotonic clock, so that another process can compare),
+for a task its ``name`` and ``action``, for a change ``host`` and ``task``, for a failure these, ``message``, and ``ignored`` where the task said so.
 
 RECORDED_RUN_STOP=JSON, a list of a task's name, which one of that name it is, and whether the task itself may run, has the run stop itself (SIGSTOP)
 at the start of that task, or of the one after it, before anything of it has left for a host: somebody else, who looks now and then, would kill it
@@ -23,8 +24,8 @@ from ansible.plugins.callback import CallbackBase
 DOCUMENTATION = """
 name: recorded_run
 type: aggregate
-short_description: Record when each task starts, and what fails
-description: Writes a line for each task as it starts and for each failure, at once, so that somebody else can follow the run.
+short_description: Record when each task starts, what changes and what fails
+description: Writes a line for each task as it starts, each change and each failure, at once, so that somebody else can follow the run.
 options:
   path:
     description: The file that is written.
@@ -64,6 +65,10 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_handler_task_start(self, task):
         self.v2_playbook_on_task_start(task, False)
+
+    def v2_runner_on_ok(self, result):
+        if result.result.get("changed"):
+            self._write("changed", host=result.host.get_name(), task=result.task.get_name())
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
         self._failed(result, ignore_errors)

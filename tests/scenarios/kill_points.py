@@ -13,8 +13,8 @@ from collections import namedtuple
 
 from .common import NotProved
 
-#: at: seconds since the run's first event. lasted: seconds to the next task's start, or to the end.
-Step = namedtuple("Step", "name number action at lasted")
+#: at: seconds since the run's first event. lasted: seconds to the next task's start, or to the end. changed: whether it changed a host.
+Step = namedtuple("Step", "name number action at lasted changed")
 #: kind: "boundary", or what is under way there. delay: seconds after the task's start; 0 at a boundary.
 Point = namedtuple("Point", "name number kind delay")
 
@@ -51,14 +51,15 @@ def events(text):
 def steps(text):
     """:returns: [:class:`Step`] of a record in their order."""
     seen = events(text)
-    tasks = [event for event in seen if event["event"] == "task"]
-    if not tasks:
+    places = [place for place, event in enumerate(seen) if event["event"] == "task"]
+    if not places:
         raise NoPoints("the record holds no task")
-    ends = [event["at"] for event in tasks[1:]] + [seen[-1]["at"]]
     counted, found = {}, []
-    for event, end in zip(tasks, ends):
+    for place, following in zip(places, [*places[1:], len(seen) - 1]):
+        event, end = seen[place], seen[following]["at"]
         number = counted[event["name"]] = counted.get(event["name"], 0) + 1
-        found.append(Step(event["name"], number, event["action"], event["at"] - seen[0]["at"], end - event["at"]))
+        found.append(Step(event["name"], number, event["action"], event["at"] - seen[0]["at"], end - event["at"],
+                          any(other["event"] == "changed" for other in seen[place:following])))
     return found
 
 
@@ -77,11 +78,14 @@ def kind_of(step, found):
 
 
 def working(fresh, again):
-    """:returns: [(kind, Step)] of the tasks that had work on fresh hosts and none on built ones, in their order."""
+    """:returns: [(kind, Step)] of the tasks that had work on fresh hosts and none on built ones, in their order.
+
+    Those that changed nothing are none of them, however long they took: a machine may stand still in any task.
+    """
     idle = {(step.name, step.number): step.lasted for step in again}
     found = []
     for step in fresh:
-        if step.action in ACTIONS and (step.name, step.number) in idle and step.lasted - idle[step.name, step.number] >= WORK:
+        if step.changed and step.action in ACTIONS and (step.name, step.number) in idle and step.lasted - idle[step.name, step.number] >= WORK:
             found.append((kind_of(step, [other for dummy, other in found]), step))
     return found
 

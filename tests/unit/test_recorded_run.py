@@ -83,6 +83,7 @@ def test_a_run_is_recorded_while_it_goes_on(tmp_path):
     tasks = [(line["name"], line["action"]) for line in lines if line["event"] == "task"]
     assert tasks == [("skipped", "ansible.builtin.command"), ("excused", "ansible.builtin.command"), ("away", "ansible.builtin.ping"),
                      ("secret", "ansible.builtin.fail"), ("told", "ansible.builtin.fail")]
+    assert not [line for line in lines if line["event"] == "changed"]
     failed = [line for line in lines if line["event"] == "failed"]
     assert [(line["host"], line["task"], line["ignored"]) for line in failed] == [
         ("one", "excused", True), ("dead", "away", False), ("one", "secret", True), ("one", "told", False)]
@@ -99,8 +100,10 @@ def test_a_run_stops_itself_at_the_start_of_a_task(tmp_path, runs, made):
         limit = time.monotonic() + 60
         while os.waitid(os.P_PID, run.pid, os.WSTOPPED | os.WNOHANG) is None and time.monotonic() < limit:
             time.sleep(0.02)
-        tasks = [line["name"] for line in map(json.loads, record.read_text().splitlines()) if line["event"] == "task"]
+        lines = [json.loads(line) for line in record.read_text().splitlines()]
+        tasks = [line["name"] for line in lines if line["event"] == "task"]
         assert tasks == ["other", "same", "same"] + ["last"] * runs
+        assert [(line["host"], line["task"]) for line in lines if line["event"] == "changed"] == [("one", "same")] * len(made)
         assert {name for name in ("first", "second", "last") if (tmp_path / name).exists()} == made
     finally:
         run.send_signal(signal.SIGKILL)
