@@ -1,0 +1,18 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a check is, and where all of them are found."""
+from __future__ import annotations
+
+from collections import namedtuple
+
+Check = namedtuple("Check", ("name", "needs", "run"))
+CHECKS = []
+
+
+def check(*needs):
+    """Make a check of a generator of (where, what, expected, mend); it is left out where a variable it needs was already wrong."""
+    def register(function):
+        CHECKS.append(Check(function.__name__, needs, function))
+        return function
+    return register
