@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fifteen kinds of change on the running lab cluster, each planned and then made under a client at the virtual address.
 
-Of each it is proved that no request failed, that the plan said all that the run then changed and nothing else, and that what runs followed.
+Of each it is proved that no request failed, that the plan said all that the run then changed and restarted and nothing else, and that what runs
+followed.
 The changes add up in a copy of the inventory; at the end the inventory itself is applied again.
 """
 from __future__ import annotations
@@ -23,6 +24,7 @@ from kubernetes import client, config
 from tests.faults.client import Api, Client, Credentials
 from tests.faults.outcome import paragraph, summarise
 
+from . import restarts
 from .common import OUTPUT, NotProved, compare, on, playbook, say
 from .operate import KUBECONFIG
 
@@ -235,6 +237,7 @@ def make(inventory, kind):
     told = json.loads(next(OUTPUT.glob("lab-plan.json")).read_text())
     if told["verdict"] != "changes":
         raise NotProved("%s: the plan is %s" % (kind.name, told["verdict"]))
+    before = restarts.running(inventory)
     asking = Client(Api(Credentials(str(KUBECONFIG))))
     asking.prepare()
     asking.start()
@@ -249,9 +252,11 @@ def make(inventory, kind):
     if kind.validate:
         playbook(inventory, "validate", "-e", "validate_wait=60", record=record + "-validate")
     compare("the plan of the %s" % kind.name, told["changed"], counts["changed"], kind.explained)
+    restarted = restarts.compare("the plan of the %s" % kind.name, told, before, restarts.running(inventory))
     if summary["failures"]:
         raise NotProved("%s: %d requests failed:\n%s" % (kind.name, len(summary["failures"]), paragraph(summary)))
-    say("%s: %.0f s, %d changes as planned, %d requests and none failed" % (kind.name, seconds, len(counts["changed"]), len(asking.requests)))
+    say("%s: %.0f s, %d changes and %d restarts as planned, %d requests and none failed" % (
+        kind.name, seconds, len(counts["changed"]), restarted, len(asking.requests)))
 
 
 def follows(kind):
