@@ -10,6 +10,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from ..faults import hosts
+
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = Path(os.environ.get("IRONRACK_LAB_STATE", "/var/lib/ironrack-lab")) / "artifacts"
 RUN_LIMIT = 1500
@@ -27,6 +29,12 @@ def say(text):
 def on(host, *argv):
     """:returns: what a command on a host of the lab printed. :raises subprocess.CalledProcessError: where it failed."""
     return subprocess.run(["ssh", "-F", str(OUTPUT.parent / "ssh_config"), host, *argv], check=True, capture_output=True, text=True, timeout=60).stdout
+
+
+def hosts_of(inventory):
+    """:returns: {name: {address, groups}} of an inventory, in its order."""
+    listed = subprocess.run(["ansible-inventory", "-i", str(inventory), "--list"], cwd=ROOT, check=True, capture_output=True, text=True)
+    return hosts.hosts_of(json.loads(listed.stdout))
 
 
 def prepared(inventory, name, words, record, variables=None):

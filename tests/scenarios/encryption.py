@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
 import re
 import signal
@@ -15,7 +14,7 @@ import uuid
 
 from kubernetes import client, config
 
-from .common import OUTPUT, ROOT, NotProved, on, playbook, say
+from .common import OUTPUT, ROOT, NotProved, hosts_of, on, playbook, say
 
 KUBECONFIG = OUTPUT / "kubeconfig"
 PROBE = "ironrack-encryption-probe"
@@ -27,8 +26,7 @@ LIMIT = 900
 
 def keys_in_etcd(inventory):
     """:returns: {name of a Secret in etcd: the key that it is sealed with, or "" for clear text}."""
-    members = json.loads(subprocess.run(["ansible-inventory", "-i", str(inventory), "--list"], cwd=ROOT, check=True, capture_output=True,
-                                        text=True).stdout)["etcd"]["hosts"]
+    members = [name for name, host in hosts_of(inventory).items() if "etcd" in host["groups"]]
     etcdctl = ["sudo", "/usr/local/bin/etcdctl", "--endpoints=https://127.0.0.1:2379", "--cacert=/etc/etcd/pki/ca.crt",
                "--cert=/etc/etcd/pki/health-client.crt", "--key=/etc/etcd/pki/health-client.key"]
     names = on(members[0], *etcdctl, "get", "--prefix", "/registry/secrets/", "--keys-only").split()

@@ -12,7 +12,6 @@ import hashlib
 import json
 import re
 import shlex
-import subprocess
 import tempfile
 from collections import namedtuple
 from pathlib import Path
@@ -20,8 +19,7 @@ from pathlib import Path
 from kubernetes import config, dynamic
 
 from ..faults.hosts import ETCDCTL
-from ..faults.hosts import hosts_of as groups_of
-from .common import OUTPUT, ROOT, NotProved, on
+from .common import OUTPUT, NotProved, hosts_of, on
 from .files import UNWATCHED, everything
 
 #: treatment: "out" (not compared), "kind" (type, mode, owner and link, but no content), "text" (content without what must differ), "all".
@@ -226,8 +224,7 @@ def read(inventory):
     :raises NotProved: where there is nothing to compare.
     """
     listed = everything(inventory, UNLISTED)
-    document = json.loads(subprocess.run(["ansible-inventory", "-i", str(inventory), "--list"], cwd=ROOT, check=True, capture_output=True, text=True).stdout)
-    etcd = sorted(host for host, entry in groups_of(document).items() if "etcd" in entry["groups"])
+    etcd = sorted(host for host, entry in hosts_of(inventory).items() if "etcd" in entry["groups"])
     members = normal_members(json.loads(on(etcd[0], *ETCDCTL, "member", "list", "--write-out=json")))
     found = {
         "files": {host: normal_files(files, _contents(host, texts_of(files))) for host, files in listed.items()},

@@ -4,23 +4,16 @@
 """Every file of the lab's hosts with its SHA-256, to prove that nothing changed, or what did."""
 from __future__ import annotations
 
-import json
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
-from .common import OUTPUT, ROOT, NotProved
+from .common import OUTPUT, NotProved, hosts_of
 
 # The lab gives these folders file systems of their own.
 LISTED = ("/", "/var/lib/containerd", "/var/lib/kubelet", "/var/lib/etcd")
 # What may differ although no task changed anything: logs, sudo's and Ansible's own traces, and what the system writes about itself.
 UNWATCHED = ("/proc", "/sys", "/dev", "/run", "/tmp", "/var/tmp", "/var/log", "/var/lib/systemd", "/var/lib/sudo", "/var/lib/private",
              "/var/cache/ldconfig", "/root/.ansible", "/home/operator/.ansible")
-
-
-def hosts_of(inventory):
-    """:returns: the names of all hosts of an inventory."""
-    listed = subprocess.run(["ansible-inventory", "-i", str(inventory), "--list"], cwd=ROOT, check=True, capture_output=True, text=True)
-    return sorted(json.loads(listed.stdout)["_meta"]["hostvars"])
 
 
 def listing(host, unwatched=UNWATCHED):

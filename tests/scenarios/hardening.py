@@ -4,14 +4,12 @@
 """Is the cluster secure by default? kube-bench says so, on one host of each kind. The judgement is in cis.py."""
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 
-from ..faults.hosts import hosts_of
 
 from . import cis as benchmark
-from .common import OUTPUT, ROOT, NotProved, on, say
+from .common import OUTPUT, ROOT, NotProved, hosts_of, on, say
 
 BENCHMARK = "cis-1.10"
 PLACE = "/tmp/ironrack-kube-bench"
@@ -48,8 +46,7 @@ def cis(inventory):
 
 def groups_of(inventory):
     """:returns: group -> names of its hosts, in the inventory's order, for the groups that the benchmark has targets for."""
-    listed = subprocess.run(["ansible-inventory", "-i", str(inventory), "--list"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    hosts = hosts_of(json.loads(listed))
+    hosts = hosts_of(inventory)
     return {group: [name for name, host in hosts.items() if group in host["groups"]] for group in ("control_plane", "etcd", "workers")}
 
 

@@ -16,9 +16,8 @@ import time
 from collections import namedtuple
 from contextlib import ExitStack, contextmanager
 
-from ..faults.hosts import hosts_of as groups_of
-from .common import OUTPUT, ROOT, NotProved, attempt, on, say
-from .files import everything, hosts_of, nothing_changed
+from .common import OUTPUT, NotProved, attempt, hosts_of, on, say
+from .files import everything, nothing_changed
 from .kill_points import failures
 from .operate import lab
 
@@ -188,8 +187,7 @@ def refused(inventory, record, wanted, *words, allowed=()):
 
 def _roles(inventory):
     """:returns: (a control plane, a worker, the mirror, {host: {address, groups}})."""
-    document = subprocess.run(["ansible-inventory", "-i", str(inventory), "--list"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    hosts = groups_of(json.loads(document))
+    hosts = hosts_of(inventory)
 
     def last(group):
         return sorted(name for name, entry in hosts.items() if group in entry["groups"])[-1]

@@ -7,15 +7,13 @@ One lab life from new hosts: each fault strikes a worker that is still unfinishe
 """
 from __future__ import annotations
 
-import json
 import shlex
 import subprocess
 import threading
 import time
 
-from ..faults.hosts import hosts_of as groups_of
 from . import kill_chain, kill_points
-from .common import ROOT, NotProved, attempt, on, prepared, say
+from .common import NotProved, attempt, hosts_of, on, prepared, say
 from .kill_points import PACKAGES, SWITCH
 from .operate import lab, wait_ready
 
@@ -111,8 +109,7 @@ def point_of(known, kind, word, part):
 def midway(inventory):
     """Power off, a full disk and a lost mirror, each in the middle of a run, and the end state after all three."""
     known = kill_chain.undisturbed(inventory)
-    hosts = groups_of(json.loads(subprocess.run(["ansible-inventory", "-i", str(inventory), "--list"], cwd=ROOT, check=True,
-                                                capture_output=True, text=True).stdout))
+    hosts = hosts_of(inventory)
     worker = sorted(name for name, entry in hosts.items() if "workers" in entry["groups"])[-1]
     mirror = next(name for name, entry in sorted(hosts.items()) if "mirror" in entry["groups"])
     kill_chain.new_hosts(inventory, known)

@@ -8,14 +8,11 @@ itself and is started again keeps its hash, and is no part of a plan.
 """
 from __future__ import annotations
 
-import json
-import subprocess
-
 from kubernetes import client, config
 
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._plan import meaning
 
-from .common import ROOT, NotProved, on
+from .common import NotProved, hosts_of, on
 from .operate import KUBECONFIG
 
 UNITS = sorted({unit for unit, _action in meaning.COSTS} | {"etcd.service"})
@@ -33,12 +30,6 @@ def planned(told):
             if change.get("etcd") == "restart":
                 found.add((host["name"], "etcd.service"))
     return found
-
-
-def hosts_of(inventory):
-    """:returns: the names of the inventory's hosts."""
-    listed = subprocess.run(["ansible-inventory", "-i", str(inventory), "--list"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    return sorted(json.loads(listed)["_meta"]["hostvars"])
 
 
 def running(inventory):

@@ -22,8 +22,7 @@ from pathlib import Path
 from kubernetes import client, config
 
 from . import secrets_host
-from .common import OUTPUT, ROOT, NotProved, playbook, say
-from .files import hosts_of
+from .common import OUTPUT, ROOT, NotProved, hosts_of, playbook, say
 from .needles import Matcher, key_lines
 
 KUBECONFIG = OUTPUT / "kubeconfig"
@@ -58,7 +57,7 @@ def ask(host, request, timeout=SEARCH_LIMIT):
 
 def registry_password(inventory):
     """:returns: the password of the site's own registry, or "" where there is none. It is a template, so a host's variables are evaluated."""
-    asked = subprocess.run(["ansible", hosts_of(inventory)[0], "-i", str(inventory), "-m", "ansible.builtin.debug", "-a", "var=cluster_registry"],
+    asked = subprocess.run(["ansible", next(iter(hosts_of(inventory))), "-i", str(inventory), "-m", "ansible.builtin.debug", "-a", "var=cluster_registry"],
                            cwd=ROOT, check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL, env=dict(os.environ, ANSIBLE_NOCOLOR="1"))
     told = json.loads(asked.stdout[asked.stdout.index("{"):])["cluster_registry"]
     return told.get("password", "") if isinstance(told, dict) else ""
