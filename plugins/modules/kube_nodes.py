@@ -31,11 +31,16 @@ options:
     required: true
   spread:
     description:
-      - Deployments that are meant to be spread by zone, each a namespace and a name with a slash between.
-      - One of which all pods stand in one zone although nodes of another are ready is rolled out anew, once for the same zones of the same nodes.
+      - Deployments that are meant to be spread by host or zone, each a namespace and a name with a slash between.
+      - One of which all pods stand on one node, or in one zone, although others take them is rolled out anew, once for the same zones of the same
+        nodes. For nodes of this run that are not ready yet, and would make the difference, O(spread_wait) passes at most.
     type: list
     elements: str
     default: []
+  spread_wait:
+    description: Seconds that O(spread) waits for the nodes of this run to be ready. Where they are not by then, the pods stay where they are.
+    type: int
+    default: 60
 attributes:
   check_mode:
     description: Predicts what would change without changing it. Where there is no API yet, all nodes would be new.
@@ -74,9 +79,10 @@ from urllib.parse import quote
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, conclude
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.waiting import WaitTimeout, wait_for
 from ansible_collections.ironrack.cluster.plugins.module_utils._kube.client import ARGUMENT_SPEC, KubeClient, KubeError, KubeUnreachable
 from ansible_collections.ironrack.cluster.plugins.module_utils._kube.nodes import node_change, strangers
-from ansible_collections.ironrack.cluster.plugins.module_utils._kube.spread import misplaced, patch, zones_of
+from ansible_collections.ironrack.cluster.plugins.module_utils._kube.spread import misplaced, patch, places
 
 CONFLICT = 409
 #: How often a Node is read again that somebody else changed meanwhile.
@@ -100,9 +106,8 @@ class Nodes:
                 self._bring(name, there[name])
             elif self._module.check_mode:
                 self._told[name] = ["it is new"]
-        zones = zones_of(there, {name: node.get("labels") or {} for name, node in self._wanted.items()})
         for deployment in self._module.params["spread"]:
-            self._spread(deployment, zones)
+            self._spread(deployment, there)
         foreign = strangers(there.values(), self._module.params["known"])
         for name in foreign:
             self._module.warn(
@@ -128,7 +133,7 @@ class Nodes:
             if node is None:
                 raise IronrackError("Node %s was deleted while it was changed; run this again" % name)
 
-    def _spread(self, name, zones):
+    def _spread(self, name, there):
         namespace, _slash, short = name.partition("/")
         path = "/apis/apps/v1/namespaces/%s/deployments/%s" % (namespace, short)
         status, deployment = self._client.request("GET", path)
@@ -139,12 +144,26 @@ class Nodes:
         status, pods = self._client.request("GET", "/api/v1/namespaces/%s/pods?labelSelector=%s" % (
             namespace, quote(",".join("%s=%s" % pair for pair in sorted(labels.items())))))
         self._expect(status, "the pods of " + name)
-        why = misplaced(deployment, pods["items"], zones)
+        found, later = places(there, self._wanted, deployment), places(there, self._wanted, deployment, ready=False)
+        if not misplaced(deployment, pods["items"], found) and misplaced(deployment, pods["items"], later):
+            found = later if self._module.check_mode else self._when_ready(deployment, set(later) - set(found))
+        why = misplaced(deployment, pods["items"], found)
         if not why:
             return
         self._told[name] = ["rolled out anew: %s" % why]
         if not self._module.check_mode:
-            self._expect(self._client.request("PATCH", path, patch(zones), content_type="application/merge-patch+json")[0], name)
+            self._expect(self._client.request("PATCH", path, patch(found), content_type="application/merge-patch+json")[0], name)
+
+    def _when_ready(self, deployment, missing):
+        """:returns: the places once the missing nodes are ready, or when their time is over: which ones lack is for the cluster's health to say."""
+        def look():
+            found = places({node["metadata"]["name"]: node for node in self._client.nodes()}, self._wanted, deployment)
+            return missing <= set(found), found, found
+
+        try:
+            return wait_for(look, "%s to be ready" % ", ".join(sorted(missing)), self._module.params["spread_wait"], interval=1)
+        except WaitTimeout as late:
+            return late.details["last_seen"]
 
     @staticmethod
     def _expect(status, what):
@@ -175,7 +194,8 @@ def main():
             ARGUMENT_SPEC,
             nodes={"type": "list", "elements": "dict", "required": True},
             known={"type": "list", "elements": "str", "required": True},
-            spread={"type": "list", "elements": "str", "default": []}),
+            spread={"type": "list", "elements": "str", "default": []},
+            spread_wait={"type": "int", "default": 60}),
         supports_check_mode=True)
     conclude(module, lambda: run(module))
 

@@ -38,6 +38,25 @@ def is_ready(node):
     return any(one["type"] == "Ready" and one["status"] == "True" for one in node.get("status", {}).get("conditions") or [])
 
 
+def takes(node, tolerations):
+    """:returns: whether cordon and taints let a pod onto a node.
+
+    What a node's own condition taints it with (``node.kubernetes.io/...``) comes and goes by itself and does not count.
+
+    :param tolerations: of the pod's spec.
+    """
+    spec = node.get("spec", {})
+    return not spec.get("unschedulable") and all(
+        taint.get("effect") not in ("NoSchedule", "NoExecute") or taint.get("key", "").startswith("node.kubernetes.io/")
+        or any(_tolerated(taint, one) for one in tolerations) for taint in spec.get("taints") or [])
+
+
+def _tolerated(taint, toleration):
+    if toleration.get("key") and toleration["key"] != taint.get("key") or toleration.get("effect") and toleration["effect"] != taint.get("effect"):
+        return False
+    return toleration.get("operator") == "Exists" or bool(toleration.get("key")) and (toleration.get("value") or "") == (taint.get("value") or "")
+
+
 def nodes_ready(seen, expected):
     """Every node's kubelet reports it Ready."""
     nodes = _nodes(seen)

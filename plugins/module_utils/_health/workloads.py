@@ -8,7 +8,7 @@ This is a private module_utils package: it may change in any release.
 from __future__ import annotations
 
 from .control_plane import pod_ready
-from .nodes import is_ready, zone_of
+from .nodes import is_ready, takes, zone_of
 from .verdict import Finding, listing
 
 
@@ -44,12 +44,13 @@ def dns_ready(seen, expected):
 
 
 def dns_spread(seen, expected):
-    """CoreDNS stands on two nodes and in two zones wherever there are two, so that one loss leaves DNS."""
+    """CoreDNS stands on two nodes and in two zones wherever there are two that take it, so that one loss leaves DNS."""
     nodes = {one["metadata"]["name"]: one for one in seen.get("nodes")}
     pods = [one for one in seen.get("system_pods") if (one["metadata"].get("labels") or {}).get("k8s-app") == "kube-dns" and pod_ready(one)]
     on = {one["spec"].get("nodeName") for one in pods}
     zones = {zone_of(nodes.get(name, {})) for name in on} - {""}
-    usable = {name: one for name, one in nodes.items() if is_ready(one) and not one["spec"].get("unschedulable")}
+    tolerations = pods[0]["spec"].get("tolerations") or [] if pods else []
+    usable = {name: one for name, one in nodes.items() if is_ready(one) and takes(one, tolerations)}
     all_zones = {zone_of(one) for one in usable.values()} - {""}
     want_nodes, want_zones = min(2, max(1, len(usable))), min(2, len(all_zones))
     return Finding(bool(on) and len(on) >= want_nodes and len(zones) >= want_zones,

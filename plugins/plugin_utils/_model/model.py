@@ -161,6 +161,9 @@ def _left_out(plan, limit, endpoint, mirror):
 def _groups(plan):
     groups = {name: list(members) for name, members in plan.groups.items()}
     groups["nodes"] = list(dict.fromkeys(groups["control_plane"] + groups["workers"]))
+    # Where the addons' pods go: they tolerate a control plane, and no taint of the site.
+    groups["open_nodes"] = [name for name in groups["nodes"] if not any(
+        taint["effect"] in ("NoSchedule", "NoExecute") for taint in plan.hosts[name].values["cluster_node_taints"])]
     return groups
 
 

@@ -33,11 +33,12 @@ def manifests(expression):
     return applied
 
 
-def model(workers=("gpu1", "gpu2"), **variables):
-    names = ["cp1", "cp2", "cp3", "lb1"] + list(workers)
+def model(workers=("gpu1", "gpu2"), control_planes=("cp1", "cp2", "cp3"), taints=(), **variables):
+    names = list(control_planes) + ["lb1"] + list(workers)
     hosts = {name: {"ansible_host": "10.77.0.%d" % (20 + place), "zone": "abc"[place % 3]} for place, name in enumerate(names)}
-    control_planes = ["cp1", "cp2", "cp3"]
-    groups = {"etcd": control_planes, "control_plane": control_planes, "workers": list(workers), "load_balancers": ["lb1"], "mirror": []}
+    for name in workers:
+        hosts[name]["cluster_node_taints"] = list(taints)
+    groups = {"etcd": list(control_planes), "control_plane": list(control_planes), "workers": list(workers), "load_balancers": ["lb1"], "mirror": []}
     derived = derive(hosts, groups, dict({"cluster_vip": "10.77.0.10"}, **variables), {"1.36.4": RELEASE})
     assert not derived.problems, derived.problems
     return derived.model
@@ -118,6 +119,16 @@ def test_addons_are_spread(manifests):
     assert metrics["replicas"] == 2 and "podAntiAffinity" in metrics["template"]["spec"]["affinity"]
     assert "--kubelet-certificate-authority=/var/run/secrets/kubernetes.io/serviceaccount/ca.crt" in metrics["template"]["spec"]["containers"][0]["args"]
     assert find(objects, "PodDisruptionBudget", "metrics-server")["spec"]["minAvailable"] == 1
+
+
+@pytest.mark.parametrize("control_planes, taints, wanted", [
+    (("cp1", "cp2", "cp3"), ("gpu=yes:NoSchedule",), "DoNotSchedule"), (("cp1",), ("gpu=yes:NoSchedule",), "ScheduleAnyway"),
+    (("cp1",), ("gpu=yes:PreferNoSchedule",), "DoNotSchedule"), (("cp1",), (), "DoNotSchedule"),
+])
+def test_more_copies_than_nodes_that_take_them_do_not_wait_for_ever(manifests, control_planes, taints, wanted):
+    objects = manifests("cluster_addons", model(control_planes=control_planes, taints=taints))
+    by_host = find(objects, "Deployment", "coredns")["spec"]["template"]["spec"]["topologySpreadConstraints"][0]
+    assert by_host["whenUnsatisfiable"] == wanted
 
 
 def test_one_worker_has_one_metrics_server_and_no_budget_that_blocks_a_drain(manifests):

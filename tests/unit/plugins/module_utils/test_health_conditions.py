@@ -252,6 +252,18 @@ def test_dns_on_one_node_is_enough_for_a_cluster_of_one():
     assert verdicts(seen)["dns_spread"] == PASS
 
 
+def test_dns_on_one_node_is_enough_where_the_others_do_not_take_it():
+    seen = healthy()
+    for one in seen["nodes"]:
+        if one["metadata"]["name"] != "cp1":
+            one["spec"]["taints"] = [{"key": "gpu", "value": "yes", "effect": "NoSchedule"}]
+    both_dns_pods_on("cp1")(seen)
+    assert verdicts(seen)["dns_spread"] == PASS
+    for one in seen["system_pods"]:
+        one["spec"]["tolerations"] = [{"key": "gpu", "operator": "Equal", "value": "yes", "effect": "NoSchedule"}]
+    assert verdicts(seen)["dns_spread"] == FAIL
+
+
 def test_overall():
     assert overall([]) == INCONCLUSIVE
     assert overall([{"verdict": PASS}, {"verdict": INCONCLUSIVE}]) == INCONCLUSIVE

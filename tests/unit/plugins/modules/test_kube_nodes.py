@@ -22,7 +22,8 @@ CORDON = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule", "ti
 class Module:
     def __init__(self, *nodes, check_mode=False, known=("gpu1",), spread=()):
         self.check_mode, self.warnings = check_mode, []
-        self.params = {"kubeconfig": "/k", "request_timeout": 1, "nodes": list(nodes), "known": list(known), "spread": list(spread)}
+        self.params = {"kubeconfig": "/k", "request_timeout": 1, "nodes": list(nodes), "known": list(known), "spread": list(spread),
+                       "spread_wait": 1}
 
     def warn(self, text):
         self.warnings.append(text)
@@ -170,6 +171,57 @@ def test_a_node_that_moves_takes_its_pods_along():
 ], ids=["spread", "one zone", "not meant to be", "not seen yet", "under way", "no pods"])
 def test_what_is_spread_or_on_its_way_is_left_alone(api):
     assert not placed(api)["changed"] and not api.rolled
+
+
+HOST = "kubernetes.io/hostname"
+
+
+def test_what_stands_on_one_node_is_placed_anew():
+    """As after a first run that one worker was away from: the pods came when there was one node."""
+    api = Deployed(on=("gpu1", "gpu1"), zones=("a", "a", "a"), constraint=HOST)
+    assert placed(api)["nodes"] == {"kube-system/coredns": ["rolled out anew: all of it stood on node gpu1"]} and api.rolled == 1
+    assert not placed(api)["changed"] and api.rolled == 1
+
+
+@pytest.mark.parametrize("taint, rolled", [(GPU, 0), (dict(GPU, effect="PreferNoSchedule"), 1), (CORDON, 1)])
+def test_a_node_that_takes_no_such_pod_is_no_place(taint, rolled):
+    api = Deployed(on=("gpu1", "gpu1"), constraint=HOST)
+    for name in ("gpu2", "gpu3"):
+        api.objects[name]["spec"] = {"taints": [taint]}
+    placed(api)
+    assert api.rolled == rolled
+    api = Deployed(on=("gpu1", "gpu1"), constraint=HOST)
+    for name in ("gpu2", "gpu3"):
+        api.objects[name]["spec"] = {"taints": [GPU]}
+    api.deployment["spec"]["template"]["spec"]["tolerations"] = [{"key": "gpu", "operator": "Exists"}]
+    assert placed(api)["changed"]
+
+
+def test_a_node_of_this_run_that_is_not_ready_yet_is_waited_for():
+    class Joining(Deployed):
+        def nodes(self):
+            self.looks = getattr(self, "looks", 0) + 1
+            self.objects["gpu2"]["status"]["conditions"][0]["status"] = "True" if self.looks > 1 else "False"
+            return super().nodes()
+
+    api = Joining(on=("gpu1", "gpu1"), constraint=HOST)
+    del api.objects["gpu3"]
+    assert "node gpu1" in placed(api, zone="a")["nodes"]["kube-system/coredns"][0] and (api.rolled, api.looks) == (1, 2)
+
+
+def test_a_node_that_does_not_get_ready_is_not_waited_for_long():
+    api = Deployed(on=("gpu1", "gpu1"), constraint=HOST)
+    del api.objects["gpu3"]
+    api.objects["gpu2"]["status"]["conditions"][0]["status"] = "False"
+    assert "kube-system/coredns" not in placed(api, zone="a")["nodes"] and not api.rolled
+    assert not placed(api)["changed"]       # and one that is not of this run is not waited for at all
+
+
+def test_a_check_run_predicts_what_a_new_node_brings_about():
+    api = Deployed(on=("gpu1", "gpu1"), constraint=HOST)
+    del api.objects["gpu2"], api.objects["gpu3"]
+    told = placed(api, check_mode=True, zone="b")["nodes"]
+    assert told == {"gpu2": ["it is new"], "kube-system/coredns": ["rolled out anew: all of it stood on node gpu1"]} and not api.rolled
 
 
 def test_a_zone_without_a_usable_node_is_no_zone():
