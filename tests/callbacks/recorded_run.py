@@ -6,11 +6,12 @@ leaves what it came to.
 
 Set ANSIBLE_CALLBACK_PLUGINS to this folder, ANSIBLE_CALLBACKS_ENABLED=recorded_run and RECORDED_RUN_FILE=PATH. The file has one JSON object
 a line: ``event`` (begin, task, changed, failed, end), ``at`` (seconds of the machine's monotonic clock, so that another process can compare),
-for a task its ``name`` and ``action``, for a change ``host`` and ``task``, for a failure these, ``message``, and ``ignored`` where the task said so.
+for a task its ``name`` (with ``, by INCLUDE`` where an include brought it: one file may come twice) and ``action``, for a change ``host`` and
+``task``, for a failure these, ``message``, and ``ignored`` where the task said so.
 
-RECORDED_RUN_STOP=JSON, a list of a task's name, which one of that name it is, and whether the task itself may run, has the run stop itself (SIGSTOP)
-at the start of that task, or of the one after it, before anything of it has left for a host: somebody else, who looks now and then, would kill it
-when it is under way already.
+RECORDED_RUN_STOP=JSON, a list of tasks, each a name as recorded and which one of that name it is, has the run stop itself (SIGSTOP) at the start
+of the first of them that it comes to, before anything of it has left for a host: somebody else, who looks now and then, would kill it when it is
+under way already.
 """
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ import os
 import signal
 import time
 
+from ansible.playbook.task_include import TaskInclude
 from ansible.plugins.callback import CallbackBase
 
 DOCUMENTATION = """
@@ -33,7 +35,7 @@ options:
     env:
       - name: RECORDED_RUN_FILE
   stop:
-    description: "As JSON: the name of the task at whose start the run stops itself, which one of that name, and whether that task still runs."
+    description: "As JSON: the tasks at whose start the run stops itself, each a name and which one of that name."
     type: str
     default: ""
     env:
@@ -52,16 +54,17 @@ class CallbackModule(CallbackBase):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self._stream = None
-        self._named = 0
-        self._reached = False
+        self._counts = {}
 
     def v2_playbook_on_start(self, playbook):
         self._write("begin")
 
     def v2_playbook_on_task_start(self, task, is_conditional):
-        self._write("task", name=task.get_name(), action=str(getattr(task, "resolved_action", None) or task.action))
-        if self.get_option("stop"):
-            self._stop(task.get_name(), *json.loads(self.get_option("stop")))
+        name = name_of(task)
+        self._counts[name] = self._counts.get(name, 0) + 1
+        self._write("task", name=name, action=str(getattr(task, "resolved_action", None) or task.action))
+        if self.get_option("stop") and [name, self._counts[name]] in json.loads(self.get_option("stop")):
+            os.kill(os.getpid(), signal.SIGSTOP)
 
     def v2_playbook_on_handler_task_start(self, task):
         self.v2_playbook_on_task_start(task, False)
@@ -89,13 +92,6 @@ class CallbackModule(CallbackBase):
         self._write("failed", host=result.host.get_name(), task=result.task.get_name(), message=" / ".join(word for word in words if word),
                     ignored=bool(ignored))
 
-    def _stop(self, name, wanted, number, runs):
-        over = self._reached
-        self._named += name == wanted
-        self._reached = over or name == wanted and self._named == number
-        if over if runs else self._reached:
-            os.kill(os.getpid(), signal.SIGSTOP)
-
     def _write(self, event, **fields):
         if self._stream is None:
             folder = os.path.dirname(self.get_option("path"))
@@ -103,3 +99,13 @@ class CallbackModule(CallbackBase):
             self._stream = open(self.get_option("path"), "w", encoding="utf-8")
         self._stream.write(json.dumps(dict(fields, event=event, at=time.monotonic())) + "\n")
         self._stream.flush()
+
+
+def name_of(task):
+    """:returns: a task's name, with that of the include that brought it."""
+    parent = task._parent
+    while parent is not None:
+        if isinstance(parent, TaskInclude) and not parent.statically_loaded:
+            return "%s, by %s" % (task.get_name(), parent.get_name())
+        parent = parent._parent
+    return task.get_name()

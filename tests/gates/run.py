@@ -30,7 +30,7 @@ LINKED = COLLECTIONS / "ansible_collections" / "ironrack" / "cluster"
 LIMITS = {"unit": 600, "lint": 300, "docs-lint": 300, "sanity": 1200, "importer": 420, "bundle": 3600, "molecule": 2700, "long": 7200}
 SCENARIOS = ("default", "small", "own_parts", "etcd_apart", "kills")
 # What `make test` has no time for: `make long`, before a release.
-LONG = ("ipv6", "kills_everywhere", "changes")
+LONG = ("ipv6", "kills_everywhere", "kills_join", "changes")
 
 
 class GateError(Exception):

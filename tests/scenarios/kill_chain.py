@@ -4,8 +4,9 @@
 """site.yml is killed at points generated from recorded runs, run again, and the end state compared with that of an undisturbed build.
 
 ``kill-chain`` is one lab life with a chain of rising points, ``kill-fresh`` three points from fresh hosts each, ``kill-everywhere`` a chain of
-every task's start and of every long task's inside. Each begins with new hosts, and leaves a built cluster behind. What they compare with is
-the build that they find: ``converge`` and ``again`` on this lab, with no disturbance since; where there is none they make one.
+every task's start and of every long task's inside, ``kill-join`` one of the joins of further control planes. Each begins with new hosts, and
+leaves a built cluster behind. What they compare with is the build that they find: ``converge`` and ``again`` on this lab, with no
+disturbance since; where there is none they make one.
 """
 from __future__ import annotations
 
@@ -28,6 +29,8 @@ KILL_WITHIN = 900
 # Seconds between two looks at the record of a run.
 LOOK = 0.02
 KNOWN = "undisturbed.json"
+# What includes the joins of the control planes in site.yml.
+CONTROL_PLANES_JOIN = "by Join the control planes"
 
 
 def undisturbed(inventory):
@@ -102,15 +105,16 @@ def _signal(process, number):
         pass  # it has ended by itself
 
 
-def killed(inventory, point, record):
+def killed(inventory, point, after, record):
     """Run site.yml and kill it at a point.
 
+    :param after: the tasks that come after the point's.
     :returns: whether the kill was inside of the point's task; where that was over sooner, it hit the start of the task after it.
     :raises NotProved: where the run ended before it could be killed.
     """
     # A run stops itself at a task's start: until this process has seen it there, the task's modules would be on their way to the hosts, which
     # end them by themselves, and the next kill inside of that task would find nothing to kill.
-    stop = {"RECORDED_RUN_STOP": json.dumps([point.name, point.number, point.delay > 0])}
+    stop = {"RECORDED_RUN_STOP": json.dumps(([] if point.delay else [(point.name, point.number)]) + after)}
     argv, environment, log, _counts, followed = prepared(inventory, "site", (), record, stop)
     with log.open("w") as output:
         run = subprocess.Popen(argv, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
@@ -118,7 +122,7 @@ def killed(inventory, point, record):
         started, later = None, False
         limit = time.monotonic() + KILL_WITHIN
         while run.poll() is None and time.monotonic() < limit:
-            started, later, _ended = kill_points.reached(followed.read_text() if followed.exists() else "", point)
+            started, later, _ended = kill_points.reached(followed.read_text() if followed.exists() else "", point, after)
             if later or started is not None and time.monotonic() >= started + point.delay:
                 break
             time.sleep(LOOK)
@@ -126,23 +130,24 @@ def killed(inventory, point, record):
         if alive:
             kill(run.pid)
         status = run.wait()
-    _started, later, ended = kill_points.reached(followed.read_text() if followed.exists() else "", point)
-    if started is None or not alive or status != -signal.SIGKILL or ended:
+    started, later, ended = kill_points.reached(followed.read_text() if followed.exists() else "", point, after)
+    if started is None and not later or not alive or status != -signal.SIGKILL or ended:
         raise NotProved("the run was to be killed %.1f s into %r, and %s (status %d): %s\n%s" % (
-            point.delay, point.name, "ended before" if started is not None else "never came there", status,
+            point.delay, point.name, "ended before" if started is not None or later else "never came there", status,
             kill_points.failures(followed.read_text() if followed.exists() else ""), log.read_text()[-3000:]))
     return not later
 
 
-def follow(inventory, points, name):
+def follow(inventory, points, fresh, name):
     """Kill one run after the other, each where the next point is.
 
+    :param fresh: the steps of a run on fresh hosts.
     :returns: [(point, whether the kill was inside of its task)].
     """
     hits = []
     for number, point in enumerate(points, 1):
         begun = time.monotonic()
-        was_inside = killed(inventory, point, "%s-%02d" % (name, number))
+        was_inside = killed(inventory, point, kill_points.following(point, fresh), "%s-%02d" % (name, number))
         hits.append((point, was_inside))
         say("  %s %d of %d: %s, %.1f s after the start of %r%s (%.0f s)" % (
             name, number, len(points), point.kind, point.delay, point.name, "" if was_inside else ", which was over: killed at the start of the next",
@@ -177,7 +182,7 @@ def _chain(inventory, name, choose, kinds, budget=None):
         "; the recorded runs were too slow for the budget of %d s" % budget if budget and sum(estimate) > budget else ""))
     new_hosts(inventory, known)
     begun = time.monotonic()
-    hits = follow(inventory, points, name)
+    hits = follow(inventory, points, fresh, name)
     missed = kill_points.without_hit(kinds, hits)
     if missed:
         raise NotProved("no kill was inside of: %s" % ", ".join(missed))
@@ -200,6 +205,17 @@ def kill_everywhere(inventory):
     _chain(inventory, "kill-everywhere", choose, kill_points.EVERYWHERE)
 
 
+def kill_join(inventory):
+    """One lab life with kills inside of the joins of all control planes but the first."""
+    def choose(fresh, again):
+        points = kill_points.inside(fresh, again, {kill_points.JOIN: kill_points.EVERYWHERE[kill_points.JOIN]})
+        found = [point for point in points if CONTROL_PLANES_JOIN in point.name]
+        if not found:
+            raise NotProved("no recorded task is a join of a control plane: has the inventory more than one?")
+        return kill_points.rising(found, fresh)
+    _chain(inventory, "kill-join", choose, [kill_points.JOIN])
+
+
 def kill_fresh(inventory):
     """Three kill points, each from fresh hosts."""
     known = undisturbed(inventory)
@@ -208,7 +224,7 @@ def kill_fresh(inventory):
     for number, point in enumerate(points, 1):
         new_hosts(inventory, known)
         name = "kill-fresh-%d" % number
-        hits = follow(inventory, [point], name)
+        hits = follow(inventory, [point], fresh, name)
         if not hits[0][1]:
             raise NotProved("the kill was not inside of %r" % point.name)
         seconds = finish(inventory, known, name + "-end")

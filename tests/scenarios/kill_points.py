@@ -4,7 +4,7 @@
 """Where site.yml is killed: points that are generated from recorded runs, and what they will cost. No I/O.
 
 Two records are needed: of a run on fresh hosts, which says how long the work takes, and of a run that had nothing to do, which says how fast
-a later run passes what earlier ones have done. A task is known by its name and by which one of that name it is.
+a later run passes what earlier ones have done. A task is known by its name, with the include that brought it, and by which one of that name it is.
 """
 from __future__ import annotations
 
@@ -85,7 +85,8 @@ def working(fresh, again):
     idle = {(step.name, step.number): step.lasted for step in again}
     found = []
     for step in fresh:
-        if step.changed and step.action in ACTIONS and (step.name, step.number) in idle and step.lasted - idle[step.name, step.number] >= WORK:
+        # What no later run includes, as the founding of the cluster, takes it no time.
+        if step.changed and step.action in ACTIONS and step.lasted - idle.get((step.name, step.number), 0.0) >= WORK:
             found.append((kind_of(step, [other for dummy, other in found]), step))
     return found
 
@@ -124,7 +125,7 @@ def seconds(points, fresh, again):
     A run passes what is done as fast as one that has nothing to do, and starts the task anew in which its forerunner was killed.
     """
     work = {(step.name, step.number): step.at for step in fresh}
-    idle = {(step.name, step.number): step.at for step in again}
+    idle = _passed(fresh, again)
     found, done = [], None
     for point in points:
         key = (point.name, point.number)
@@ -132,6 +133,14 @@ def seconds(points, fresh, again):
         done = key
     ends = [run[-1].at + run[-1].lasted for run in (fresh, again)]
     return [*found, BEGINNING + _until(ends[0], ends[1], work, idle, done)]
+
+
+def _passed(fresh, again):
+    """:returns: {task of the fresh run: when a run without work has come past all before it}."""
+    starts, found, at = {(step.name, step.number): step.at for step in again}, {}, 0.0
+    for step in fresh:
+        at = found[step.name, step.number] = starts.get((step.name, step.number), at)
+    return found
 
 
 def _until(at, idle_at, work, idle, done):
@@ -171,20 +180,26 @@ def chain(fresh, again, count, budget):
     return rising(fixed + chosen, fresh)
 
 
-def reached(text, point):
+def following(point, fresh):
+    """:returns: the tasks after a point's, as (name, number)."""
+    tasks = [(step.name, step.number) for step in fresh]
+    return tasks[tasks.index((point.name, point.number)) + 1:]
+
+
+def reached(text, point, after=()):
     """How far a run is, from its record so far.
 
+    :param after: the tasks that come after the point's, see :func:`following`: where one has begun, the point was passed, or nothing included it.
     :returns: (monotonic time of the start of the point's task or None, whether a later task has started, whether the run is at its end).
     """
-    started, later, number = None, False, 0
+    started, later, counts, after = None, False, {}, set(after)
     seen = events(text)
     for event in seen:
         if event["event"] == "task":
-            if started is not None:
-                later = True
-            elif event["name"] == point.name:
-                number += 1
-                started = event["at"] if number == point.number else None
+            number = counts[event["name"]] = counts.get(event["name"], 0) + 1
+            later = later or started is not None or (event["name"], number) in after
+            if (event["name"], number) == (point.name, point.number):
+                started = event["at"]
     return started, later, bool(seen) and seen[-1]["event"] == "end"
 
 

@@ -49,18 +49,29 @@ STOPPED = """
   tasks:
     - name: other
       ansible.builtin.debug: {msg: x}
-    - name: same
-      ansible.builtin.file: {path: "{{ playbook_dir }}/first", state: touch, mode: "0600"}
-    - name: same
-      ansible.builtin.file: {path: "{{ playbook_dir }}/second", state: touch, mode: "0600"}
-    - name: last
-      ansible.builtin.file: {path: "{{ playbook_dir }}/last", state: touch, mode: "0600"}
+    - name: once
+      ansible.builtin.include_tasks: touch.yml
+      vars: {path: first}
+    - name: twice
+      ansible.builtin.include_role: {name: toucher, apply: {tags: [x]}}
+      vars: {path: second}
+    - name: static
+      ansible.builtin.import_role: {name: toucher}
+      vars: {path: last}
+"""
+TOUCH = """
+- name: same
+  ansible.builtin.file: {path: "{{ playbook_dir }}/{{ path }}", state: touch, mode: "0600"}
 """
 
 
 def prepared(tmp_path, text, **variables):
     """:returns: (argv, environment, path of the record)."""
     (tmp_path / "play.yml").write_text(text)
+    tasks = tmp_path / "roles" / "toucher" / "tasks"
+    tasks.mkdir(parents=True)
+    for path in (tmp_path / "touch.yml", tasks / "main.yml"):
+        path.write_text(TOUCH)
     (tmp_path / "ansible.cfg").touch()
     (tmp_path / "hosts").write_text(
         "one ansible_connection=local\ndead ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=1\n[all:vars]\nansible_python_interpreter=%s\n" % (
@@ -92,18 +103,21 @@ def test_a_run_is_recorded_while_it_goes_on(tmp_path):
     assert "hidden" not in record.read_text()
 
 
-@pytest.mark.parametrize("runs, made", [(False, {"first"}), (True, {"first", "second"})])
-def test_a_run_stops_itself_at_the_start_of_a_task(tmp_path, runs, made):
-    argv, environment, record = prepared(tmp_path, STOPPED, RECORDED_RUN_STOP=json.dumps(["same", 2, runs]))
+@pytest.mark.parametrize("stop, reached, made", [
+    ([("same, by once", 1)], 3, set()), ([("nothing", 1), ("toucher : same, by twice", 1), ("toucher : same", 1)], 5, {"first"}),
+    ([("toucher : same", 1)], 6, {"first", "second"}),
+])
+def test_a_run_stops_itself_at_the_start_of_a_task(tmp_path, stop, reached, made):
+    argv, environment, record = prepared(tmp_path, STOPPED, RECORDED_RUN_STOP=json.dumps(stop))
     run = subprocess.Popen(argv, env=environment, cwd=str(tmp_path), stdout=subprocess.DEVNULL)
     try:
         limit = time.monotonic() + 60
         while os.waitid(os.P_PID, run.pid, os.WSTOPPED | os.WNOHANG) is None and time.monotonic() < limit:
             time.sleep(0.02)
         lines = [json.loads(line) for line in record.read_text().splitlines()]
-        tasks = [line["name"] for line in lines if line["event"] == "task"]
-        assert tasks == ["other", "same", "same"] + ["last"] * runs
-        assert [(line["host"], line["task"]) for line in lines if line["event"] == "changed"] == [("one", "same")] * len(made)
+        assert [line["name"] for line in lines if line["event"] == "task"] == [
+            "other", "once", "same, by once", "twice", "toucher : same, by twice", "toucher : same"][:reached]
+        assert [line["host"] for line in lines if line["event"] == "changed"] == ["one"] * len(made)
         assert {name for name in ("first", "second", "last") if (tmp_path / name).exists()} == made
     finally:
         run.send_signal(signal.SIGKILL)

@@ -40,7 +40,7 @@ def run(tmp_path, monkeypatch):
             return ([sys.executable, "-c", RUN, json.dumps(tasks)], dict(os.environ, RECORDED_RUN_FILE=str(followed)), tmp_path / "log",
                     tmp_path / "counts", followed)
         monkeypatch.setattr(kill_chain, "prepared", prepared)
-        inside = kill_chain.killed("inventory", kill_points.Point(name, 1, "x", delay), "kill")
+        inside = kill_chain.killed("inventory", kill_points.Point(name, 1, "x", delay), [("last", 1)], "kill")
         return inside, int((tmp_path / "kill.jsonl.worker").read_text()), (tmp_path / "kill.jsonl").read_text()
     return begin
 
@@ -67,6 +67,12 @@ def test_a_task_that_was_over_sooner_is_told(run):
     inside, _worker, text = run([("one", 0.2), ("two", 30)], "one", 10)
     assert not inside
     assert kill_points.steps(text)[-1].name == "two"
+
+
+def test_a_task_that_nothing_included_this_time_is_told(run):
+    inside, _worker, text = run([("one", 0.2), ("last", 30)], "two", 10)
+    assert not inside
+    assert kill_points.steps(text)[-1].name == "last"
 
 
 @pytest.mark.parametrize("name, words", [("two", "never came there"), ("one", "ended before")])
@@ -140,7 +146,7 @@ def test_a_real_run_dies_with_its_workers(tmp_path, monkeypatch):
 
     monkeypatch.setattr(kill_chain, "prepared", prepared)
     # Two seconds: until the worker has started the module and that the command.
-    assert kill_chain.killed("inventory", kill_points.Point("long", 1, "x", 2.0), "kill")
+    assert kill_chain.killed("inventory", kill_points.Point("long", 1, "x", 2.0), [], "kill")
     end = time.monotonic() + 10     # a process that was sent SIGKILL ends when it is next given a processor
     while [entry for entry in os.listdir("/proc") if entry.isdigit() and sleeps(entry)]:
         assert time.monotonic() < end

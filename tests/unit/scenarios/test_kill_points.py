@@ -155,6 +155,20 @@ def test_how_far_a_run_is():
     assert points.reached("", points.Point("summary", 1, "x", 0.0)) == (None, False, False)
 
 
+def test_a_task_that_nothing_includes_was_passed_where_a_later_one_begins():
+    point, tasks = points.Point("node", 1, "x", 1.0), [task for task in TASKS if task[0] != "node"]
+    assert points.reached(record(2, tasks), point, points.following(point, FRESH))[:2] == (None, True)
+    place = [task[0] for task in TASKS].index("node")
+    assert points.reached(record(2, TASKS[:place], end=False), point, points.following(point, FRESH)) == (None, False, False)
+
+
+def test_what_no_later_run_includes_is_work_and_costs_nothing_later():
+    founded = [("node, by found", "ironrack.cluster.kubeadm_node", 9.0, 0)] + TASKS
+    fresh = points.steps(record(2, founded))
+    assert [step.name for kind, step in points.working(fresh, AGAIN) if kind == points.INIT] == ["node, by found"]
+    assert points.seconds([points.Point("model", 1, "x", 0.1)], fresh, AGAIN)[0] == pytest.approx(points.BEGINNING + 9.1)
+
+
 def test_the_second_of_a_name_is_not_the_first():
     first = points.reached(record(2), points.Point("node", 1, "x", 0.0))[0]
     assert first < points.reached(record(2), points.Point("node", 2, "x", 0.0))[0]
