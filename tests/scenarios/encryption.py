@@ -1,13 +1,11 @@
 # Copyright (c) 2026, ironrack.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Secrets lie encrypted in etcd, seen from etcd itself, and their key is rotated by a run that is killed on the way."""
+"""Secrets lie encrypted in etcd, seen from etcd itself; their key is rotated by a run that is killed on the way, switched off, and called back."""
 from __future__ import annotations
 
 import base64
-import os
 import re
-import signal
 import subprocess
 import time
 import uuid
@@ -15,6 +13,7 @@ import uuid
 from kubernetes import client, config
 
 from .common import OUTPUT, ROOT, NotProved, hosts_of, on, playbook, say
+from .kill_chain import kill
 
 KUBECONFIG = OUTPUT / "kubeconfig"
 PROBE = "ironrack-encryption-probe"
@@ -82,8 +81,28 @@ def killed_rotation(inventory):
             if run.poll() is not None or time.monotonic() > end:
                 raise NotProved("the rotation ended with %s before it could be killed: %s" % (run.returncode, log))
             time.sleep(0.2)
-        os.killpg(run.pid, signal.SIGKILL)
+        kill(run.pid)
         run.wait()
+
+
+def holds(core, value):
+    """The Secret says what it said before. :raises NotProved: where not."""
+    read = core.read_namespaced_secret(PROBE, "default").data["value"]
+    if base64.b64decode(read).decode() != value:
+        raise NotProved("a Secret does not hold what it held before")
+
+
+def untouched(inventory):
+    """site.yml has nothing to change. :raises NotProved: where it has."""
+    _seconds, counts = playbook(inventory, "site", record="after-rotation")
+    if counts["changed"]:
+        raise NotProved("site.yml changes what the rotation left: %s" % counts["changed"])
+
+
+def keys_loaded(inventory):
+    """:returns: {control plane: names of the keys in the API server's file}."""
+    planes = [name for name, host in hosts_of(inventory).items() if "control_plane" in host["groups"]]
+    return {name: sorted(set(on(name, "sudo", "grep", "-ohE", "'key[0-9]+'", "/etc/kubernetes/ironrack/encryption.yaml").split())) for name in planes}
 
 
 def key_rotated(inventory):
@@ -95,12 +114,39 @@ def key_rotated(inventory):
     after, number = sealed(inventory)
     if after == before:
         raise NotProved("Secrets are still sealed with %s" % before)
-    read = core.read_namespaced_secret(PROBE, "default").data["value"]
-    if base64.b64decode(read).decode() != value:
-        raise NotProved("a Secret does not hold what it held before the rotation")
+    holds(core, value)
     core.delete_namespaced_secret(PROBE, "default")
-    _seconds, counts = playbook(inventory, "site", record="after-rotation")
-    if counts["changed"]:
-        raise NotProved("site.yml changes what the rotation left: %s" % counts["changed"])
+    untouched(inventory)
     say("key rotated from %s to %s, killed and resumed in %.0f s: %d Secrets sealed with the new key, and site.yml has nothing to change" % (
         before, after, seconds, number))
+
+
+def encryption_goals(inventory):
+    """Encryption is switched off and on again, and every old key is called back and taken away again; what a Secret says is never lost."""
+    core, value = probe()
+    first, _number = sealed(inventory)
+    off, _counts = playbook(inventory, "encryption_rotate", "-e", "encryption_rotation_goal=plain", record="encryption-plain")
+    seen = keys_in_etcd(inventory)
+    if not any(PROBE in name for name in seen) or any(seen.values()):
+        raise NotProved("switched off, and Secrets in etcd are sealed with %s" % sorted(set(seen.values())))
+    holds(core, value)
+    untouched(inventory)
+    back, _counts = playbook(inventory, "encryption_rotate", record="encryption-back")
+    second, number = sealed(inventory)
+    recalled, _counts = playbook(inventory, "encryption_rotate", "-e", "encryption_rotation_goal=recall", record="encryption-recall")
+    loaded = keys_loaded(inventory)
+    if not loaded or any(not {first, second} <= set(keys) for keys in loaded.values()):
+        raise NotProved("called back, and the API servers have %s; wanted: %s and %s" % (loaded, first, second))
+    if sealed(inventory)[0] != second:
+        raise NotProved("called back, and Secrets are no longer sealed with %s" % second)
+    holds(core, value)
+    untouched(inventory)
+    gone, _counts = playbook(inventory, "encryption_rotate", record="encryption-after-recall")
+    third, _number = sealed(inventory)
+    loaded = keys_loaded(inventory)
+    if any(keys != [third] for keys in loaded.values()):
+        raise NotProved("rotated after that, and the API servers have %s; wanted: %s alone" % (loaded, third))
+    holds(core, value)
+    core.delete_namespaced_secret(PROBE, "default")
+    say("encryption switched off in %.0f s and on again in %.0f s (%s, then %s, %d Secrets); old keys called back in %.0f s, and gone %.0f s later (%s)" % (
+        off, back, first, second, number, recalled, gone, third))
