@@ -12,7 +12,7 @@ from .addresses import host_port, is_address, nth, split_host_port, url
 from .checks import run_checks
 from .firewall import firewall
 from .problems import Problem
-from .promises import policy_engine, promises
+from .promises import is_open, policy_engine, promises
 from .settle import settle
 from .variables import GROUPS
 
@@ -162,8 +162,7 @@ def _groups(plan):
     groups = {name: list(members) for name, members in plan.groups.items()}
     groups["nodes"] = list(dict.fromkeys(groups["control_plane"] + groups["workers"]))
     # Where the addons' pods go: they tolerate a control plane, and no taint of the site.
-    groups["open_nodes"] = [name for name in groups["nodes"] if not any(
-        taint["effect"] in ("NoSchedule", "NoExecute") for taint in plan.hosts[name].values["cluster_node_taints"])]
+    groups["open_nodes"] = [name for name in groups["nodes"] if is_open(plan.hosts[name])]
     return groups
 
 

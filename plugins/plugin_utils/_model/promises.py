@@ -12,6 +12,11 @@ def policy_engine(plan):
     return "" if plan.values["cluster_address_family"] == "ipv6" else "kube-system/kube-router"
 
 
+def is_open(host):
+    """:returns: whether a node's taints of the inventory let pods in that tolerate none of them."""
+    return not any(taint["effect"] in ("NoSchedule", "NoExecute") for taint in host.values["cluster_node_taints"])
+
+
 def promises(plan, endpoint, colocated, mirrored):
     """:returns: {kept: [sentences], not_kept: [sentences]}."""
     kept, not_kept = [], []
@@ -44,6 +49,8 @@ def promises(plan, endpoint, colocated, mirrored):
     if not workers:
         not_kept.append("There are no workers: pods that do not tolerate the control planes' taint have no place.")
     else:
+        if not any(is_open(host) for host in plan.group("workers")):
+            not_kept.append("All workers are tainted: pods that tolerate none of that, metrics-server among them, have no place.")
         promise(len(workers) > 1, "Pods of a lost worker find a place on another one.",
                 "Pods of %s have no other place while it is away: it is the only worker." % workers[0])
     if not policy_engine(plan):

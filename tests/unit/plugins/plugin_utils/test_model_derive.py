@@ -102,6 +102,17 @@ def test_etcd_apart_is_told_and_all_endpoints_are_used():
     assert "etcd does not stand on the control planes" in told and "a holds 3 of 3 members" in told
 
 
+def test_tainted_workers_are_no_place_for_addons():
+    hosts, groups, variables = lab()
+    everyone = model_of(hosts, groups, variables)
+    assert everyone["groups"]["open_nodes"] == everyone["groups"]["nodes"]
+    for name in groups["gpu_workers"] if "gpu_workers" in groups else groups["workers"]:
+        hosts[name]["cluster_node_taints"] = ["nvidia.com/gpu=present:NoSchedule"]
+    model = model_of(hosts, groups, variables)
+    assert model["groups"]["open_nodes"] == groups["control_plane"]
+    assert any("All workers are tainted" in sentence for sentence in model["promises"]["not_kept"])
+
+
 def test_ipv6_wears_brackets_in_urls_only():
     hosts, groups, variables = small(cluster_address_family="ipv6")
     hosts["cp1"]["ansible_host"], hosts["w1"]["ansible_host"] = "2001:db8::21", "2001:db8::31"
