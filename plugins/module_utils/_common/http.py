@@ -7,6 +7,7 @@ This is a private module_utils package: it may change in any release.
 """
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import ssl
@@ -68,11 +69,12 @@ class HttpClient:
         """
         request = urllib.request.Request(url, data=body, method=method, headers=headers or {})
         try:
-            with self._open(request) as answer:
-                return Response(answer.status, dict(answer.headers), answer.read())
-        except urllib.error.HTTPError as error:
-            return Response(error.code, dict(error.headers), error.read())
-        except (OSError, ValueError) as error:
+            try:
+                with self._open(request) as answer:
+                    return Response(answer.status, dict(answer.headers), answer.read())
+            except urllib.error.HTTPError as error:
+                return Response(error.code, dict(error.headers), error.read())
+        except (OSError, ValueError, http.client.HTTPException) as error:  # the last one where the stream breaks in the middle of an answer
             raise HttpError("no answer from %s: %s" % (url, getattr(error, "reason", error)), url=url)
 
     def get_json(self, url):

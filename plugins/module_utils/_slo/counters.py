@@ -32,6 +32,17 @@ def unknown(problems):
     return Count(None, None, list(problems))
 
 
+def doubt_of_beginning(since, time):
+    """:returns: why nothing can be counted since a moment, in words; empty where it can.
+
+    :param since: seconds of Unix time; None where no step has begun.
+    :param time: now, likewise, of Prometheus's own clock.
+    """
+    if since is None:
+        return "it is not said when the step began"
+    return "the step begins %.1f s after now by Prometheus's clock" % (since - time) if since > time else ""
+
+
 def key(labels):
     """:returns: labels as a key, without the metric's name."""
     return tuple(sorted((name, value) for name, value in labels.items() if name != "__name__"))

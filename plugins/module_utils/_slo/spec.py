@@ -55,6 +55,19 @@ def name_problems(names):
             for where, name in names.items() if not isinstance(name, str) or not DNS_LABEL.fullmatch(name)]
 
 
+def moment_problems(since):
+    """:returns: a problem where ``since`` is neither None nor a moment in seconds of Unix time."""
+    if since is None or (is_number(since) and since > 0):
+        return []
+    return [Problem("since", "it is %r" % (since,), "seconds of Unix time", "take the time that a look at the step's beginning returned")]
+
+
+def no_bucket(where, bound, buckets):
+    """:returns: the problem of a bound between the buckets of a histogram, all in seconds."""
+    return Problem(where, "%g s is the bound of no bucket" % bound, "one of %s" % (", ".join("%g" % bucket for bucket in buckets) or "none at all"),
+                   "choose one of them, or give the histogram that bucket: between two of them nothing is known")
+
+
 def parse(items, service, release, baseline, looks):
     """Read the description of gates.
 
@@ -157,8 +170,7 @@ class _Reader:
         if buckets is not None and not (isinstance(buckets, (list, tuple)) and all(is_number(bucket) for bucket in buckets)):
             self.problem("buckets", "it is %r" % (buckets,), "a list of numbers, in seconds", "list the bounds that the histogram has")
         elif buckets is not None and bound is not None and bound not in [float(bucket) for bucket in buckets]:
-            self.problem("bound", "%g s is the bound of no bucket" % bound, "one of %s" % (", ".join("%g" % bucket for bucket in buckets) or "none at all"),
-                         "choose one of them, or give the histogram that bucket: between two of them nothing is known")
+            self.problems.append(no_bucket("%s, bound" % self._where, bound, buckets))
         return bound
 
     def _statuses(self, option, default, vacuous):
