@@ -22,7 +22,7 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.cli import Cli
 from ansible_collections.ironrack.cluster.plugins.module_utils._pki.bundle import Bundle
 from ansible_collections.ironrack.cluster.plugins.module_utils._pki.spec import parse_specs
-from ansible_collections.ironrack.cluster.plugins.modules import metric_gate
+from ansible_collections.ironrack.cluster.plugins.modules import error_budget_info, metric_gate
 
 BIN = os.environ["IRONRACK_PROMETHEUS_BIN"]
 # Of the password "reader-pass", with the fewest rounds that bcrypt has.
@@ -81,9 +81,17 @@ class Exporter:
 
 
 class Machine:
-    """The monitoring host."""
+    """The monitoring host.
 
-    def __init__(self, folder, exporter):
+    :param history: text in the format of OpenMetrics: what was scraped before this test began.
+    """
+
+    def __init__(self, folder, exporter, history=""):
+        if history:
+            (folder / "history").write_text(history)
+            # In one block, not in hundreds of two hours each.
+            subprocess.run([os.path.join(BIN, "promtool"), "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=1000h",
+                            str(folder / "history"), str(folder / "data")], check=True, capture_output=True)
         authorities, certificates = parse_specs(
             [{"name": "ca", "common_name": "monitoring"}], [],
             [{"name": "server", "authority": "ca", "common_name": "prometheus", "usages": ["server"], "sans": ["IP:127.0.0.1"]}])
@@ -101,7 +109,7 @@ class Machine:
         with open(str(folder / "log"), "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(
                 [os.path.join(BIN, "prometheus"), "--config.file=%s" % (folder / "prometheus.yml"), "--web.config.file=%s" % (folder / "web.yml"),
-                 "--storage.tsdb.path=%s" % (folder / "data"), "--web.listen-address=127.0.0.1:%d" % port], stdout=log, stderr=log)
+                 "--storage.tsdb.path=%s" % (folder / "data"), "--storage.tsdb.retention.time=40d", "--web.listen-address=127.0.0.1:%d" % port], stdout=log, stderr=log)
         self.log = folder / "log"
         self.asked = {"url": "https://127.0.0.1:%d" % port, "ca_file": str(folder / "pki" / "ca.crt"), "username": "reader",
                       "password_file": str(folder / "password"), "max_age": MAX_AGE, "timeout": 2}
@@ -291,3 +299,58 @@ def test_never_a_pass_without_data(machine, exporter, capsys):
 def number_is_there(judge):
     """:returns: whether anything was scraped."""
     return judge("good", number("memory_gib", at_most=60))["verdict"] == "pass"
+
+
+def aged(series, instance, days, first, last):
+    """:returns: lines of history of one series, each half hour, from ``first`` to ``last``."""
+    now = int(time.time()) // 1800 * 1800
+    moments = range(now - days * 86400, now + 1, 1800)
+    labels = series[:-1] + ',job="balancers",instance="%s"}' % instance
+    return "".join("%s %s %d\n" % (labels, first + (last - first) * number // (len(moments) - 1), moment) for number, moment in enumerate(moments))
+
+
+def test_a_budget_is_known_only_with_the_whole_window(tmp_path, exporter, capsys):
+    good, bad = ['%s{service="chat",release="v1",status="%s"}' % (TRIES, status) for status in (200, 503)]
+    rules = {"slo:%s{sloth_service=\"chat\",sloth_slo=\"availability\"}" % name: value for name, value in (
+        ("objective:ratio", 0.999), ("time_period:days", 30), ("period_error_budget_remaining:ratio", 0.3), ("sli_error:ratio_rate1h", 0.002),
+        ("sli_error:ratio_rate5m", 0))}
+    basis = next(series for series in rules if "rate5m" in series)
+    instance = "127.0.0.1:%d" % exporter.port
+    counted = "# TYPE ironrack_upstream_tries counter\n" + aged(good, instance, 31, 0, 1000000) + aged(bad, instance, 31, 0, 640)
+    exporter.series.update({good: 1000000, bad: 640}, **rules)
+    machine = Machine(tmp_path, exporter, counted + "# TYPE slo:sli_error:ratio_rate5m gauge\n" + aged(basis, instance, 31, 0, 0) + "# EOF\n")
+
+    def ask(**arguments):
+        return call(error_budget_info, capsys, **dict(machine.asked, **arguments))
+
+    raw = {"service": "chat", "metric": TRIES, "objective": 0.999, "burn_window": "1d"}
+    try:
+        assert ask(**raw)["policy"] == "unknown"
+        end = time.monotonic() + 15
+        while ask(**raw)["policy"] == "unknown" and time.monotonic() < end:
+            time.sleep(INTERVAL)
+        known = ask(**raw)
+        assert (known["policy"], known["consumed"]) == ("slow", pytest.approx(0.64, rel=0.01)), known
+        assert known["history_days"] > 29.9 and known["covered"] > 0.99 and known["burn"] == pytest.approx(0.64, rel=0.1)
+        # A better objective makes the same errors too many, and no expression for errors makes them none.
+        assert ask(**dict(raw, objective=0.9995))["policy"] == "frozen"
+        assert ask(**dict(raw, bad_status="501"))["consumed"] < 0.001
+        recorded = {"service": "chat", "slo": "availability"}
+        known = ask(**recorded)
+        assert (known["policy"], known["consumed"], known["burn"]) == ("slow", pytest.approx(0.7), pytest.approx(2)), known
+
+        # a window that is longer than the history, no request at all, no such SLO
+        for arguments, why in ((dict(raw, window=40), "younger than the window of 40 days"), (dict(raw, service="absent"), "no series of"),
+                               (dict(recorded, slo="latency"), "one is expected"), (dict(raw, ignored_status="..."), "no series of")):
+            unknown = ask(**arguments)
+            assert unknown["policy"] == "unknown" and why in unknown["reasons"][0], unknown
+        refused = ask(**dict(raw, bad_status="5(?=0).."))
+        assert refused["failed"] and "that Prometheus understands" in refused["msg"]
+
+        exporter.stop()
+        time.sleep(MAX_AGE + 2 * INTERVAL)
+        assert [ask(**arguments)["policy"] for arguments in (raw, recorded)] == ["unknown"] * 2
+        machine.stop()
+        assert "no answer" in ask(**raw)["reasons"][0]
+    finally:
+        machine.stop()

@@ -167,12 +167,19 @@ def quoted(value):
     return json.dumps(value, ensure_ascii=False)
 
 
-def selector(metric, labels, alternatives=None):
+def one_of(values):
+    """:returns: an expression that matches each of ``values`` and nothing else."""
+    return "|".join(map(re.escape, values))
+
+
+def selector(metric, labels, matching=None, excluded=None):
     """:returns: a selector of a metric.
 
     :param labels: name -> value.
-    :param alternatives: name -> list of values, of which one has to match.
+    :param matching: name -> expression that the whole value has to match.
+    :param excluded: name -> expression that it must not match.
     """
     parts = ["%s=%s" % (name, quoted(value)) for name, value in labels.items()]
-    parts += ["%s=~%s" % (name, quoted("|".join(map(re.escape, values)))) for name, values in (alternatives or {}).items()]
+    parts += ["%s=~%s" % (name, quoted(expression)) for name, expression in (matching or {}).items()]
+    parts += ["%s!~%s" % (name, quoted(expression)) for name, expression in (excluded or {}).items()]
     return "%s{%s}" % (metric, ",".join(parts))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from .counters import Reading, key
-from .prometheus import BadQuery, selector
+from .prometheus import BadQuery, one_of, selector
 
 
 class Look:
@@ -36,7 +36,7 @@ class Look:
 
         :raises NoAnswer: and BadQuery, as the client does.
         """
-        series = selector(metric, {"service": service}, {"release": releases})
+        series = selector(metric, {"service": service}, {"release": one_of(releases)})
         start, now = self._samples(series, self._since), self._samples(series, self.time)
         # From the oldest sample that is compared on, and one millisecond more: newer releases of Prometheus leave the edge itself out.
         first = min([self._since] + [time for time, number in start.values()])

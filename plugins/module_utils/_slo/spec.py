@@ -68,6 +68,24 @@ def no_bucket(where, bound, buckets):
                    "choose one of them, or give the histogram that bucket: between two of them nothing is known")
 
 
+def status_pattern(where, text, example, vacuous):
+    """Read a regular expression for the whole HTTP status.
+
+    :param where: the option, for the problem.
+    :param example: one that would do, for the problem.
+    :param vacuous: whether it may match no status at all.
+    :returns: (the compiled expression or None, list of problems).
+    """
+    try:
+        pattern = re.compile(text)
+    except (re.error, TypeError) as error:
+        return None, [Problem(where, "%r is no regular expression: %s" % (text, error), "one for the whole status, such as %r" % example, "correct it")]
+    if not vacuous and not any(pattern.fullmatch(str(status)) for status in range(100, 600)):
+        return None, [Problem(where, "%r matches no HTTP status" % text, "one for the whole status, such as %r" % example,
+                              "correct it: as it is, no answer would ever be an error")]
+    return pattern, []
+
+
 def parse(items, service, release, baseline, looks):
     """Read the description of gates.
 
@@ -174,15 +192,8 @@ class _Reader:
         return bound
 
     def _statuses(self, option, default, vacuous):
-        text = self._given.get(option, default)
-        try:
-            pattern = re.compile(text)
-        except (re.error, TypeError) as error:
-            self.problem(option, "%r is no regular expression: %s" % (text, error), "one for the whole status, such as %r" % default, "correct it")
-            return None
-        if not vacuous and not any(pattern.fullmatch(str(status)) for status in range(100, 600)):
-            self.problem(option, "%r matches no HTTP status" % text, "one for the whole status, such as %r" % default,
-                         "correct it: as it is, no answer would ever be an error")
+        pattern, problems = status_pattern("%s, %s" % (self._where, option), self._given.get(option, default), default, vacuous)
+        self.problems += problems
         return pattern
 
     def _query_gate(self):
