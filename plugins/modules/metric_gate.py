@@ -17,7 +17,8 @@ description:
   - A gate of kind C(errors) counts each try of the balancers by its HTTP status; one of kind C(latency) counts requests that took longer than
     a bucket's bound; one of kind C(query) takes one number of any PromQL.
   - A gate that counts fails with at least 3 bad requests and an exact p below 0.01 divided by O(looks), against C(ratio) times the rate of the baseline
-    (a conditional binomial test) or against C(fail_limit) (a binomial one). Where the baseline is over C(fail_limit) as well, only the comparison counts.
+    (a conditional binomial test) or against C(fail_limit) (a binomial one). Over the limit beside a baseline that it is not proved to be worse than, it
+    is inconclusive: what makes both suffer is not the release's.
   - It passes at the end of a step only, where the 95 % upper bound of its rate (Clopper and Pearson, one-sided) lies under C(limit). With no bad request that
     takes 59 of them for 5 %, and 299 for 1 %.
   - All else is inconclusive, with the reason. That includes a Prometheus that does not answer, or warns; no series, and series that are gone, stale, reset,
@@ -169,7 +170,7 @@ gates:
   description:
     - Each gate with V(name), V(kind), V(verdict), V(reasons) and the numbers that led to it. What is not known is null.
     - Those that count have V(candidate) and V(baseline) (each with V(bad), V(total) and V(share)), V(limit), V(fail_limit), V(bound) in seconds, V(ratio),
-      V(p_limit) and V(p_baseline) with V(alarm) that they have to be below, V(upper_bound), and V(requests_needed), how many requests without a
+      V(p_limit), V(p_baseline) and V(p_alike) with V(alarm) that they have to be below, V(upper_bound), and V(requests_needed), how many requests without a
       bad one a pass would still take.
     - Those of kind C(query) have V(value) and the limits.
   returned: success

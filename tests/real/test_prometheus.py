@@ -109,7 +109,8 @@ class Machine:
         with open(str(folder / "log"), "w", encoding="utf-8") as log:
             self.process = subprocess.Popen(
                 [os.path.join(BIN, "prometheus"), "--config.file=%s" % (folder / "prometheus.yml"), "--web.config.file=%s" % (folder / "web.yml"),
-                 "--storage.tsdb.path=%s" % (folder / "data"), "--storage.tsdb.retention.time=40d", "--web.listen-address=127.0.0.1:%d" % port], stdout=log, stderr=log)
+                 "--storage.tsdb.path=%s" % (folder / "data"),
+                 "--storage.tsdb.retention.time=40d", "--web.listen-address=127.0.0.1:%d" % port], stdout=log, stderr=log)
         self.log = folder / "log"
         self.asked = {"url": "https://127.0.0.1:%d" % port, "ca_file": str(folder / "pki" / "ca.crt"), "username": "reader",
                       "password_file": str(folder / "password"), "max_age": MAX_AGE, "timeout": 2}
@@ -332,7 +333,7 @@ def test_a_budget_is_known_only_with_the_whole_window(tmp_path, exporter, capsys
         known = ask(**raw)
         assert (known["policy"], known["consumed"]) == ("slow", pytest.approx(0.64, rel=0.01)), known
         assert known["history_days"] > 29.9 and known["covered"] > 0.99 and known["burn"] == pytest.approx(0.64, rel=0.1)
-        # A better objective makes the same errors too many, and no expression for errors makes them none.
+        # A better objective makes the same errors too many; where another status is the error there is none.
         assert ask(**dict(raw, objective=0.9995))["policy"] == "frozen"
         assert ask(**dict(raw, bad_status="501"))["consumed"] < 0.001
         recorded = {"service": "chat", "slo": "availability"}

@@ -45,7 +45,8 @@ def problems_of(params):
     if params["metric"] and not METRIC.fullmatch(params["metric"]):
         problems.append(Problem("metric", "it is %r" % params["metric"], "a plain name, without labels or functions", "correct it"))
     if not is_number(params["objective"]) or not 0 < params["objective"] < 1:
-        problems.append(Problem("objective", "it is %r" % (params["objective"],), "a share above 0 and below 1, such as 0.999", "say which share has to succeed"))
+        problems.append(Problem("objective", "it is %r" % (params["objective"],), "a share above 0 and below 1, such as 0.999",
+                                "say which share has to succeed"))
     if params["window"] is not None and params["window"] < 1:
         problems.append(Problem("window", "it is %r" % (params["window"],), "days, from 1", "correct it"))
     return (problems + status_pattern("bad_status", params["bad_status"], DEFAULT_BAD, vacuous=False)[1]

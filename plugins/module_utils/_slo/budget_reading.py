@@ -78,7 +78,7 @@ class BudgetLook:
         return samples[0][2]
 
     def _consumed(self, basis, good, span, time, objective):
-        # Good ones are counted, not bad ones: a status that never was has no series, and an expression with a slip in it must not look like success.
+        # Good ones are counted, and what is left is bad: so are tries without a status, and a selector that finds nothing is no success.
         total, fine = [self._sum("sum(increase(%s[%s]))" % (series, span), time) for series in (basis, good)]
         return consumed_share(max(0.0, total - fine), total, objective)
 

@@ -41,8 +41,8 @@ def judge_counts(gate, candidate, baseline, looks, end_of_step):
     """Judge a release by a gate that counts requests.
 
     It fails with at least FEWEST_ERRORS bad requests, and an exact p below ALARM / ``looks`` against ``ratio`` times the baseline's rate or against the
-    gate's ``fail_limit``. Where the baseline is itself over ``fail_limit``, with as many errors, the limit alone is no failure of the candidate's: then
-    both suffer alike. It passes at the end of a step, where the upper bound of its rate lies under ``limit`` and all that was asked for is known.
+    gate's ``fail_limit``. Beside a baseline that it is not proved to be worse than, the limit is no failure of the candidate's: both suffer alike. It
+    passes at the end of a step, where the upper bound of its rate lies under ``limit`` and all that was asked for is known.
 
     :param gate: a :class:`~.spec.CountGate`.
     :param candidate: the :class:`~.counters.Count` of the release.
@@ -55,7 +55,8 @@ def judge_counts(gate, candidate, baseline, looks, end_of_step):
     result = {
         "name": gate.name, "kind": gate.kind, "limit": gate.limit, "fail_limit": gate.fail_limit, "bound": gate.bound,
         "ratio": None if baseline is None else gate.ratio, "alarm": ALARM / looks, "candidate": _told(candidate),
-        "baseline": None if baseline is None else _told(baseline), "p_limit": None, "p_baseline": None, "upper_bound": None, "requests_needed": None}
+        "baseline": None if baseline is None else _told(baseline), "p_limit": None, "p_baseline": None,
+        "p_alike": None, "upper_bound": None, "requests_needed": None}
     if candidate.problems:
         return dict(result, verdict=INCONCLUSIVE, reasons=["the release: %s" % problem for problem in candidate.problems])
     if not candidate.total:
@@ -65,12 +66,13 @@ def judge_counts(gate, candidate, baseline, looks, end_of_step):
                   requests_needed=max(0, requests_needed(bad, gate.limit, CONFIDENCE) - total))
     missing = _missing(baseline)
     if baseline is not None and not missing:
-        result["p_baseline"] = more_than_ratio(bad, total, baseline.bad, baseline.total, gate.ratio)
-    worse, over = _failures(gate, result, baseline, missing, bad)
-    alike = over and result["p_baseline"] is not None and baseline.bad >= FEWEST_ERRORS and baseline.bad > gate.fail_limit * baseline.total
+        result.update(p_baseline=more_than_ratio(bad, total, baseline.bad, baseline.total, gate.ratio),
+                      p_alike=more_than_ratio(bad, total, baseline.bad, baseline.total, 1.0))
+    worse, over = _failures(gate, result, bad)
+    alike = bool(over) and result["p_alike"] is not None and result["p_alike"] >= result["alarm"]
     if worse or (over and not alike):
         return dict(result, verdict=FAIL, reasons=worse + ([] if alike else over))
-    doubts = missing + (["%s; but the baseline suffers alike: %d of %d" % (over[0], baseline.bad, baseline.total)] if alike else [])
+    doubts = missing + (["%s; but it is not proved to be worse than the baseline: %d of %d" % (over[0], baseline.bad, baseline.total)] if alike else [])
     if not end_of_step:
         doubts.append("the step is not over: %d of %d bad so far" % (bad, total))
     if result["upper_bound"] >= gate.limit:
@@ -90,7 +92,7 @@ def _missing(baseline):
     return [] if baseline.total else ["the baseline had no request since the step began"]
 
 
-def _failures(gate, result, baseline, missing, bad):
+def _failures(gate, result, bad):
     """:returns: (the reason to fail by the baseline, that by the limit), each a list of one or none."""
     worse, over = [], []
     if bad >= FEWEST_ERRORS and result["p_baseline"] is not None and result["p_baseline"] < result["alarm"]:

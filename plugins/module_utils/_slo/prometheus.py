@@ -58,7 +58,8 @@ def problems_of(params):
         problems.append(Problem("username", "a user name and a password_file go together", "both or none", "add the other one"))
     for name in ("ca_file", "token_file", "password_file"):
         if params[name] and not _readable(params[name]):
-            problems.append(Problem(name, "%s is empty or cannot be read" % params[name], "a file that holds it", "put it there, for the user that this runs as"))
+            problems.append(Problem(name, "%s is empty or cannot be read" % params[name], "a file that holds it",
+                                    "put it there, for the user that this runs as"))
     for name in ("timeout", "max_age"):
         if params[name] < 1:
             problems.append(Problem(name, "it is %d" % params[name], "seconds, from 1", "correct it"))

@@ -10,6 +10,7 @@ This is a private module_utils package: it may change in any release.
 """
 from __future__ import annotations
 
+import functools
 import math
 
 #: Where the continued fraction stops: the last factor is this close to 1.
@@ -119,32 +120,36 @@ def more_than_ratio(bad, total, base_bad, base_total, ratio):
     return _tail(bad, bad + base_bad, weight / (weight + base_total), base_total / (weight + base_total))
 
 
+@functools.lru_cache(maxsize=1024)  # a quiet service has the same counts at many looks, and so have simulations
 def upper_bound(bad, total, confidence=0.95):
     """The one-sided upper bound of a rate (C. J. Clopper and E. S. Pearson, Biometrika 26, 1934).
 
     :param bad: errors, at most ``total``.
     :param total: requests; without any, nothing is known and the bound is 1.
-    :param confidence: above 0, below 1.
+    :param confidence: from 0.75, below 1.
     :returns: the largest rate at which so few errors are not rarer than 1 - ``confidence``.
     :raises ValueError: for other parameters.
     """
     _whole(bad, total)
-    if bad > total or not 0.0 < confidence < 1.0:
+    if bad > total or not 0.75 <= confidence < 1.0:
         raise ValueError("no upper bound of %r in %r requests at confidence %r" % (bad, total, confidence))
     if bad == total:
         return 1.0
     if bad == 0:
         return -math.expm1(math.log1p(-confidence) / total)
-    low, high = bad / total, 1.0
-    while high - low > 1e-12 * high:
-        middle = (low + high) / 2
-        if at_most(bad, total, middle) < 1.0 - confidence:
-            high = middle
-        else:
-            low = middle
-    return high
+    if bad == total - 1:
+        return confidence ** (1.0 / total)
+    # Newton's method from the mode of the beta distribution whose quantile this is: right of it the tail is convex, so that no step goes too far.
+    rate, step = bad / (total - 1), 1.0
+    density = math.lgamma(total + 1) - math.lgamma(bad + 1) - math.lgamma(total - bad)
+    while step > 1e-13 * rate:
+        slope = math.exp(density + bad * math.log(rate) + (total - bad - 1) * math.log1p(-rate))
+        step = (at_most(bad, total, rate) - (1.0 - confidence)) / slope
+        rate += step
+    return rate
 
 
+@functools.lru_cache(maxsize=1024)
 def requests_needed(bad, limit, confidence=0.95):
     """How many requests a pass takes: with no error 59 for 5 %, 299 for 1 %.
 

@@ -8,7 +8,7 @@ import math
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._slo import counters
@@ -101,6 +101,7 @@ READING = st.dictionaries(
 
 
 @given(READING, st.sampled_from([(), (LB1,), (LB1, LB2)]))
+@settings(deadline=None)
 def test_a_count_is_whole_and_fresh_or_there_is_none(samples, scraped):
     found = counters.Reading({labels: one[0] for labels, one in samples.items() if one[0]}, {labels: one[1] for labels, one in samples.items() if one[1]},
                              {labels: one[2] for labels, one in samples.items() if one[2] is not None},

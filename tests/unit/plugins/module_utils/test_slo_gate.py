@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._health.verdict import overall
@@ -63,10 +63,10 @@ def test_a_candidate_is_compared_with_its_baseline():
 
 def test_a_lost_host_is_not_blamed_on_the_candidate_where_the_baseline_suffers_alike():
     alike = judge((100, 500), (1900, 9500))
-    assert alike["verdict"] == "inconclusive" and "the baseline suffers alike: 1900 of 9500" in alike["reasons"][0]
+    assert alike["verdict"] == "inconclusive" and "it is not proved to be worse than the baseline: 1900 of 9500" in alike["reasons"][0]
     assert judge((100, 500), (2, 9500))["verdict"] == "fail"
-    # and a baseline that hardly had a request excuses nothing
-    assert judge((100, 500), (2, 3))["verdict"] == "fail"
+    # Beside a baseline that hardly had a request nobody knows; the step is extended, and then rolled back.
+    assert judge((100, 500), (0, 3))["verdict"] == "inconclusive"
     assert judge((100, 500))["verdict"] == "fail"
 
 
@@ -93,6 +93,7 @@ COUNT = st.one_of(st.builds(lambda total, share: Count(int(total * share), total
 
 @given(COUNT, st.none() | COUNT, st.booleans(), st.integers(1, 500))
 @example(Count(0, 59, []), None, True, 1)
+@settings(deadline=None)
 def test_a_pass_and_a_failure_are_always_proved(candidate, baseline, end_of_step, looks):
     judged = judge(candidate, baseline, end_of_step, looks)
     assert judged["reasons"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._slo import spec
@@ -89,6 +89,7 @@ JSON = st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st
 
 @given(st.lists(st.dictionaries(st.sampled_from(["name", "kind", *sorted({option for options in spec.OPTIONS.values() for option in options})]),
                                 JSON | st.sampled_from(["errors", "latency", "query", "x_bucket", 0.5]), max_size=8) | JSON, max_size=3))
+@settings(deadline=None)
 def test_any_description_is_either_a_gate_or_refused(items):
     gates, problems = parse(*items)
     assert problems or len(gates) == len(items)
