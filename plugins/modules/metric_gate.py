@@ -18,7 +18,7 @@ description:
     a bucket's bound; one of kind C(query) takes one number of any PromQL.
   - A gate that counts fails with at least 3 bad requests and an exact p below 0.01 divided by O(looks), against C(ratio) times the rate of the baseline
     (a conditional binomial test) or against C(fail_limit) (a binomial one). Over the limit beside a baseline that it is not proved to be worse than, it
-    is inconclusive: what makes both suffer is not the release's.
+    is inconclusive, since what makes both suffer is not the release's.
   - It passes at the end of a step only, where the 95 % upper bound of its rate (Clopper and Pearson, one-sided) lies under C(limit). With no bad request that
     takes 59 of them for 5 %, and 299 for 1 %.
   - All else is inconclusive, with the reason. That includes a Prometheus that does not answer, or warns; no series, and series that are gone, stale, reset,

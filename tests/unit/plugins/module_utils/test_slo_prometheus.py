@@ -25,7 +25,7 @@ class Server:
     """Answers each request with ``status`` and ``body``, and remembers it."""
 
     def __init__(self):
-        self.status, self.body, self.length, self.delay = 200, good("scalar", [1, "1"]), None, 0
+        self.status, self.body, self.length, self.delay, self.location = 200, good("scalar", [1, "1"]), None, 0, None
         self.asked = []
         server = self
 
@@ -36,15 +36,21 @@ class Server:
                 time.sleep(server.delay)
                 self.send_response(server.status)
                 self.send_header("Content-Length", str(server.length or len(server.body)))
+                if server.location:
+                    self.send_header("Location", server.location)
                 self.end_headers()
                 self.wfile.write(server.body.encode())
+
+            def do_GET(self):
+                server.asked.append((self.path, {}, self.headers["Authorization"]))
+                self.send_error(404)
 
             def log_message(self, *arguments):
                 """Say nothing."""
 
         self._http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = "http://127.0.0.1:%d" % self._http.server_address[1]
-        threading.Thread(target=self._http.serve_forever, daemon=True).start()
+        threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True).start()
 
     def stop(self):
         self._http.shutdown()
@@ -84,6 +90,18 @@ def test_secrets_come_from_files(server, tmp_path):
     client(server, token_file=str(secret)).clock()
     client(server, username="reader", password_file=str(secret)).clock()
     assert [asked[2] for asked in server.asked] == ["Bearer word", "Basic cmVhZGVyOndvcmQ="]
+
+
+def test_secrets_do_not_follow_a_redirect(server, tmp_path):
+    secret, elsewhere = tmp_path / "secret", Server()
+    secret.write_text("word")
+    server.status, server.location = 302, elsewhere.url + "/there"
+    try:
+        with pytest.raises(prometheus.NoAnswer, match="answered 404"):
+            client(server, token_file=str(secret)).clock()
+        assert elsewhere.asked == [("/there", {}, None)] and server.asked[0][2] == "Bearer word"
+    finally:
+        elsewhere.stop()
 
 
 @pytest.mark.parametrize("status, body, error, words", [

@@ -77,7 +77,8 @@ def test_what_is_no_parameter_is_refused(arguments):
 
 def test_what_is_no_count_is_refused():
     for call in (lambda: at_least(1.5, 3, 0.1), lambda: at_most(-1, 3, 0.1), lambda: upper_bound(4, 3), lambda: upper_bound(1, 3, 1.0),
-                 lambda: upper_bound(1, 3, 0.5), lambda: more_than_ratio(1, 0, 1, 5, 2), lambda: more_than_ratio(1, 5, 1, 0, 2), lambda: more_than_ratio(1, 5, 1, 5, 0),
+                 lambda: upper_bound(1, 3, 0.5), lambda: more_than_ratio(1, 0, 1, 5, 2), lambda: more_than_ratio(1, 5, 1, 0, 2),
+                 lambda: more_than_ratio(1, 5, 1, 5, 0),
                  lambda: requests_needed(0, 0), lambda: requests_needed(0, 1)):
         with pytest.raises(ValueError):
             call()
