@@ -9,6 +9,7 @@ This is a private module_utils package: it may change in any release.
 """
 from __future__ import annotations
 
+import math
 import re
 from collections import namedtuple
 
@@ -56,8 +57,7 @@ def of_release(reading, release):
 
 
 def _is_count(value):
-    # NaN is not equal to itself, and of infinity there is no int.
-    return 0 <= value < float("inf") and value == int(value)
+    return math.isfinite(value) and value >= 0 and value == int(value)
 
 
 def _doubt(labels, reading, time, max_age):
@@ -135,7 +135,7 @@ def slow(reading, time, max_age, bound):
     grown, problems = increases(reading, time, max_age)
     bounds = {_seconds(labels) for labels in reading.now}
     if reading.now and bound not in bounds:
-        raise NoBucket(sorted(one for one in bounds if one == one and one != float("inf")))
+        raise NoBucket(sorted(one for one in bounds if math.isfinite(one)))
     if problems:
         return unknown(problems)
     histograms = {}

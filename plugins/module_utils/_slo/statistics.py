@@ -21,29 +21,29 @@ TINY = 1e-300
 MOST_TERMS = 1000000
 
 
-def regularised_beta(x, a, b):
+def regularised_beta(x, rest, a, b):
     """The regularised incomplete beta function I_x(a, b).
 
     :param x: 0 to 1.
+    :param rest: 1 - x, given beside it because the smaller one of the two is lost in the other.
     :param a: above 0.
     :param b: above 0.
     :returns: 0 to 1.
     :raises ValueError: for other parameters, NaN included.
     :raises ArithmeticError: where the continued fraction does not come to an end.
     """
-    return _beta(x, 1.0 - x, a, b)
-
-
-def _beta(x, y, a, b):
-    """I_x(a, b) where both x and y = 1 - x are given, since the small one of them is lost in the other."""
-    if not (0.0 <= x <= 1.0 and 0.0 <= y <= 1.0 and 0.0 < a < math.inf and 0.0 < b < math.inf):
+    if not (0.0 <= x <= 1.0 and 0.0 <= rest <= 1.0 and 0.0 < a < math.inf and 0.0 < b < math.inf):
         raise ValueError("no incomplete beta function of x=%r, a=%r, b=%r" % (x, a, b))
-    if x == 0.0 or y == 0.0:
-        return 1.0 if y == 0.0 else 0.0
+    if x == 0.0 or rest == 0.0:
+        return 0.0 if x == 0.0 else 1.0
     if x * (a + b + 2.0) > a + 1.0:
         # NIST DLMF 8.17.4. On this side the fraction would converge slowly, and the result is near 1, so that nothing is lost by the difference.
-        return 1.0 - _beta(y, x, b, a)
-    factor = a * math.log(x) + b * (math.log1p(-x) if x < 0.5 else math.log(y)) + math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) - math.log(a)
+        return 1.0 - _by_fraction(rest, x, b, a)
+    return _by_fraction(x, rest, a, b)
+
+
+def _by_fraction(x, rest, a, b):
+    factor = a * math.log(x) + b * (math.log1p(-x) if x < 0.5 else math.log(rest)) + math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) - math.log(a)
     return min(1.0, math.exp(factor) / _continued_fraction(x, a, b))
 
 
@@ -83,7 +83,7 @@ def _tail(successes, trials, share, rest):
         return 1.0
     if successes > trials:
         return 0.0
-    return _beta(share, rest, successes, trials - successes + 1)
+    return regularised_beta(share, rest, successes, trials - successes + 1)
 
 
 def at_most(successes, trials, share):
@@ -142,7 +142,7 @@ def upper_bound(bad, total, confidence=0.95):
     # Newton's method from the mode of the beta distribution whose quantile this is: right of it the tail is convex, so that no step goes too far.
     rate, step = bad / (total - 1), 1.0
     density = math.lgamma(total + 1) - math.lgamma(bad + 1) - math.lgamma(total - bad)
-    while step > 1e-13 * rate:
+    while step > 1e-10 * rate:
         slope = math.exp(density + bad * math.log(rate) + (total - bad - 1) * math.log1p(-rate))
         step = (at_most(bad, total, rate) - (1.0 - confidence)) / slope
         rate += step

@@ -27,7 +27,7 @@ def made(description, **changed):
 
 def judge(candidate, baseline=None, end_of_step=True, looks=20, **changed):
     def count(one):
-        return Count(one[0], one[1], []) if type(one) is tuple else one
+        return one if one is None or isinstance(one, Count) else Count(one[0], one[1], [])
     return gate.judge_counts(made(ERRORS, **changed), count(candidate), count(baseline), looks, end_of_step)
 
 

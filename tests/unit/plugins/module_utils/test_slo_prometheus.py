@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import math
 import threading
 import time
 from urllib.parse import parse_qs
@@ -72,7 +73,7 @@ def test_a_query_is_asked_at_a_moment_and_parsed(server):
     server.body = good("vector", [{"metric": {"__name__": "up", "job": "x"}, "value": [5, "NaN"]}, {"metric": {}, "value": [5, "+Inf"]}], infos=["a hint"])
     kind, result = client(server).query("up", at=1234.5678)
     assert kind == "vector" and [labels for labels, number in result] == [{"__name__": "up", "job": "x"}, {}]
-    assert result[0][1] != result[0][1] and result[1][1] == float("inf")
+    assert math.isnan(result[0][1]) and result[1][1] == math.inf
     assert server.asked == [("/api/v1/query", {"query": "up", "timeout": "1s", "time": "1234.568"}, None)]
 
 

@@ -66,10 +66,11 @@ def test_millions_of_requests_against_exact_arithmetic():
     (0.5, 0.5, 0.5, 0.5),  # arc sine
     (0.0, 2, 3, 0.0), (1.0, 2, 3, 1.0)])
 def test_known_values_of_the_beta_function(x, a, b, wanted):
-    assert regularised_beta(x, a, b) == pytest.approx(wanted, rel=1e-13)
+    assert regularised_beta(x, 1.0 - x, a, b) == pytest.approx(wanted, rel=1e-13)
 
 
-@pytest.mark.parametrize("arguments", [(-0.1, 1, 1), (1.1, 1, 1), (0.5, 0, 1), (0.5, 1, -1), (math.nan, 1, 1), (0.5, math.inf, 1), (0.5, math.nan, 1)])
+@pytest.mark.parametrize("arguments", [
+    (-0.1, 1.1, 1, 1), (1.1, -0.1, 1, 1), (0.5, 0.5, 0, 1), (0.5, 0.5, 1, -1), (math.nan, math.nan, 1, 1), (0.5, 0.5, math.inf, 1), (0.5, 0.5, math.nan, 1)])
 def test_what_is_no_parameter_is_refused(arguments):
     with pytest.raises(ValueError):
         regularised_beta(*arguments)
