@@ -44,7 +44,7 @@ def problems_of(params):
         return problems
     if params["metric"] and not METRIC.fullmatch(params["metric"]):
         problems.append(Problem("metric", "it is %r" % params["metric"], "a plain name, without labels or functions", "correct it"))
-    if not is_number(params["objective"]) or not 0 < params["objective"] < 1:
+    if params["metric"] and (not is_number(params["objective"]) or not 0 < params["objective"] < 1):
         problems.append(Problem("objective", "it is %r" % (params["objective"],), "a share above 0 and below 1, such as 0.999",
                                 "say which share has to succeed"))
     if params["window"] is not None and params["window"] < 1:

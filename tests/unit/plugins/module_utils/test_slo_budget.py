@@ -69,7 +69,7 @@ PARAMS = {"service": "chat", "slo": None, "metric": "tries", "objective": 0.999,
 
 @pytest.mark.parametrize("changed, where", [
     ({}, []), ({"slo": "availability", "metric": None, "objective": None, "window": None}, []),
-    ({"slo": "availability"}, ["slo", "objective", "window"]), ({"metric": None}, ["slo"]),
+    ({"slo": "availability"}, ["slo", "objective", "window"]), ({"metric": None, "objective": None}, ["slo"]),
     ({"slo": 'a"b', "metric": None, "objective": None, "window": None}, ["slo"]),
     ({"objective": None}, ["objective"]), ({"objective": 99.9}, ["objective"]), ({"objective": math.nan}, ["objective"]), ({"window": 0}, ["window"]),
     ({"metric": "rate(x)", "service": "Chat", "bad_status": "(", "ignored_status": "["}, ["service", "metric", "bad_status", "ignored_status"]),
