@@ -79,7 +79,7 @@ lab-down: ## Remove everything that the lab made
 lab-status: ## Say what stands
 	$(PYTHON) -m lab --inventory $(INVENTORY) status
 
-.PHONY: validate reset faults bench
+.PHONY: validate reset faults bench canaries
 validate: ## Check the cluster from outside
 	$(PLAYBOOK) playbooks/validate.yml
 reset: ## Take the lab's cluster apart again
@@ -88,3 +88,5 @@ faults: ## Kill and cut hosts under a counting client
 	$(PYTHON) -m tests.faults.run --inventory $(INVENTORY)
 bench: lab-check environment prepare bundle ## Measure against the floor, on new lab hosts; PARTS='noop controller' for some
 	PATH=$(VENV)/bin:$$PATH $(PYTHON) -m tests.bench --inventory $(INVENTORY) $(PARTS)
+canaries: environment ## Simulate canaries, and put how often gates are wrong into docs/operations/gates.md
+	$(PYTHON) -m tests.bench.canaries --write-docs

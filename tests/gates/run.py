@@ -27,7 +27,7 @@ DOCS = Path(os.environ["IRONRACK_DOCS_VENV"]) / "bin"
 COLLECTIONS = Path(os.environ["ANSIBLE_COLLECTIONS_PATH"])
 LINKED = COLLECTIONS / "ansible_collections" / "ironrack" / "cluster"
 # Seconds that each gate may take before it counts as broken: about three times its cold time on two cores.
-LIMITS = {"unit": 600, "lint": 300, "docs-lint": 300, "sanity": 1200, "importer": 420, "bundle": 3600, "molecule": 2700, "long": 7200}
+LIMITS = {"unit": 600, "lint": 300, "docs-lint": 300, "sanity": 1200, "importer": 420, "bundle": 3600, "prometheus": 180, "molecule": 2700, "long": 7200}
 SCENARIOS = ("default", "small", "own_parts", "etcd_apart", "kills")
 # What `make test` has no time for: `make long`, before a release.
 LONG = ("ipv6", "kills_everywhere", "kills_join", "changes")
@@ -169,6 +169,19 @@ def etcd():
     run([TEST / "python", "-m", "pytest", "-q", "tests/real/test_etcd.py"], cwd=LINKED, env={"IRONRACK_ETCD_BIN": str(binaries)}, limit=LIMITS["unit"])
 
 
+def prometheus():
+    """Gates and error budgets against a real Prometheus on a loopback address: Debian's program, unpacked and not installed."""
+    folder = CACHE / "prometheus-for-tests"
+    program = folder / "usr" / "bin" / "prometheus"
+    if not program.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        run(["apt-get", "-oAPT::Sandbox::User=root", "download", "prometheus"], cwd=folder, limit=300)
+        run(["dpkg-deb", "--extract", next(folder.glob("prometheus_*.deb")), folder], limit=60)
+    run([TEST / "python", "-m", "pytest", "-q", "tests/real/test_prometheus.py"], cwd=LINKED, env={"IRONRACK_PROMETHEUS_BIN": str(program.parent)},
+        limit=LIMITS["prometheus"])
+
+
 def molecule(scenario):
     """One scenario on lab hosts."""
     reasons = CACHE / "reasons"
@@ -180,7 +193,8 @@ def molecule(scenario):
         raise GateError("%s\n%s" % (error, reasons.read_text() if reasons.exists() else "no step said why: see above")) from error
 
 
-GATES = {"unit": unit, "lint": lint, "docs-lint": docs_lint, "sanity": sanity, "importer": importer, "bundle": bundle, "etcd": etcd}
+GATES = {"unit": unit, "lint": lint, "docs-lint": docs_lint, "sanity": sanity, "importer": importer, "bundle": bundle, "etcd": etcd,
+         "prometheus": prometheus}
 
 
 def chosen(name):

@@ -7,6 +7,7 @@ This is a private module_utils package: it may change in any release.
 """
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import ssl
@@ -66,13 +67,18 @@ class HttpClient:
         :returns: :class:`Response`, whatever its status.
         :raises HttpError: when no answer came.
         """
-        request = urllib.request.Request(url, data=body, method=method, headers=headers or {})
+        request = urllib.request.Request(url, data=body, method=method)
+        for name, value in (headers or {}).items():
+            # A server that sends us elsewhere does not get our secrets there.
+            add = request.add_unredirected_header if name.lower() == "authorization" else request.add_header
+            add(name, value)
         try:
-            with self._open(request) as answer:
-                return Response(answer.status, dict(answer.headers), answer.read())
-        except urllib.error.HTTPError as error:
-            return Response(error.code, dict(error.headers), error.read())
-        except (OSError, ValueError) as error:
+            try:
+                with self._open(request) as answer:
+                    return Response(answer.status, dict(answer.headers), answer.read())
+            except urllib.error.HTTPError as error:
+                return Response(error.code, dict(error.headers), error.read())
+        except (OSError, ValueError, http.client.HTTPException) as error:  # the last one where the stream breaks in the middle of an answer
             raise HttpError("no answer from %s: %s" % (url, getattr(error, "reason", error)), url=url)
 
     def get_json(self, url):
