@@ -93,6 +93,7 @@ ANNOTATIONS_OUT = {
     "flannel.alpha.coreos.com/backend-data": "the hardware address of the node's tunnel, a random one",
     "deployment.kubernetes.io/revision": "how often it was rolled, not what it is: kubeadm that begins anew writes its own version of it once more",
     "deprecated.daemonset.template.generation": "the same",
+    "ironrack.cluster/placed-for-zones": "that the pods were placed anew, because they had come before their second node",
 }
 
 
@@ -173,10 +174,19 @@ def normal_object(kind, found):
     if kind == "Service":
         kept["spec"] = _without_given(kept["spec"])
     kept["metadata"] = {key: metadata[key] for key in METADATA if metadata.get(key)}
-    if "annotations" in kept["metadata"]:
-        kept["metadata"]["annotations"] = {key: value for key, value in metadata["annotations"].items() if key not in ANNOTATIONS_OUT}
+    kept["metadata"] = _annotated(kept["metadata"])
+    if (kept.get("spec") or {}).get("template", {}).get("metadata"):
+        template = kept["spec"]["template"]
+        kept["spec"] = dict(kept["spec"], template=dict(template, metadata=_annotated(template["metadata"])))
     name = "%s %s" % (kind, "/".join(part for part in (metadata.get("namespace"), metadata["name"]) if part))
     return normal(name), normal_text_value(kept)
+
+
+def _annotated(metadata):
+    """:returns: an object's metadata with the annotations that count; none is as good as an empty list of them."""
+    annotations = {key: value for key, value in (metadata.get("annotations") or {}).items() if key not in ANNOTATIONS_OUT}
+    kept = {key: value for key, value in metadata.items() if key != "annotations"}
+    return dict(kept, annotations=annotations) if annotations else kept
 
 
 def _without_given(spec):

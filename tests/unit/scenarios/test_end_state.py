@@ -155,6 +155,15 @@ def test_a_node_counts_without_its_place_in_the_queue():
     assert state.normal_object("Node", node)[1] == {"metadata": {"name": "gpu1", "annotations": {"a": "b"}}, "spec": {"taints": [{"key": "t"}]}}
 
 
+def test_pods_that_were_placed_anew_are_the_same_pods():
+    def deployment(annotations):
+        return state.normal_object("Deployment", {"metadata": {"name": "coredns"}, "spec": {"template": {"metadata": dict(labels={"a": "b"}, **annotations)}}})
+
+    placed = deployment({"annotations": {"ironrack.cluster/placed-for-zones": "1"}})
+    assert placed == deployment({})
+    assert placed != deployment({"annotations": {"other": "1"}})
+
+
 def test_signatures_of_tokens_do_not_count():
     _name, kept = state.normal_object("ConfigMap", {"metadata": {"name": "cluster-info"}, "data": {"jws-kubeconfig-abcdef": "x", "kubeconfig": "y"}})
     assert kept["data"] == {"kubeconfig": "y"}
