@@ -27,7 +27,7 @@ DOCS = Path(os.environ["IRONRACK_DOCS_VENV"]) / "bin"
 COLLECTIONS = Path(os.environ["ANSIBLE_COLLECTIONS_PATH"])
 LINKED = COLLECTIONS / "ansible_collections" / "ironrack" / "cluster"
 # Seconds that each gate may take before it counts as broken: about three times its cold time on two cores.
-LIMITS = {"unit": 600, "lint": 300, "docs-lint": 300, "sanity": 1200, "importer": 420, "bundle": 3600, "molecule": 2700, "long": 7200}
+LIMITS = {"unit": 600, "lint": 300, "docs-lint": 300, "sanity": 1200, "importer": 420, "bundle": 3600, "llm": 180, "molecule": 2700, "long": 7200}
 SCENARIOS = ("default", "small", "own_parts", "etcd_apart", "kills")
 # What `make test` has no time for: `make long`, before a release.
 LONG = ("ipv6", "kills_everywhere", "changes")
@@ -169,6 +169,15 @@ def etcd():
     run([TEST / "python", "-m", "pytest", "-q", "tests/real/test_etcd.py"], cwd=LINKED, env={"IRONRACK_ETCD_BIN": str(binaries)}, limit=LIMITS["unit"])
 
 
+def llm():
+    """The application that releases are tried on: its real server with a random model, its switches and its drains."""
+    place = CACHE / "llm-wheel"
+    with place.open("w") as output:
+        run([TEST / "python", "-m", "lab.artifacts", "tool", "llm-wheel"], limit=LIMITS["unit"], output=output)
+    run([TEST / "python", "-m", "pytest", "-q", "tests/real/test_llm.py"], cwd=LINKED, limit=LIMITS["llm"],
+        env={"IRONRACK_LLM_WHEEL": place.read_text().splitlines()[-1]})
+
+
 def molecule(scenario):
     """One scenario on lab hosts."""
     reasons = CACHE / "reasons"
@@ -180,7 +189,7 @@ def molecule(scenario):
         raise GateError("%s\n%s" % (error, reasons.read_text() if reasons.exists() else "no step said why: see above")) from error
 
 
-GATES = {"unit": unit, "lint": lint, "docs-lint": docs_lint, "sanity": sanity, "importer": importer, "bundle": bundle, "etcd": etcd}
+GATES = {"unit": unit, "lint": lint, "docs-lint": docs_lint, "sanity": sanity, "importer": importer, "bundle": bundle, "etcd": etcd, "llm": llm}
 
 
 def chosen(name):
