@@ -38,7 +38,7 @@ class Control:
                 head = await wire.read_head(reader)
                 method, target = head.request()
                 await self._answer(method, target, await wire.whole(reader, head, False, BODY_LIMIT), reply)
-        except wire.Malformed as error:
+        except (wire.Malformed, wire.TooLong) as error:
             await reply.error(400, str(error))
         except (wire.WireError, Left, OSError, TimeoutError):
             pass  # nobody is left to be told

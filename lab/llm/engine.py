@@ -15,6 +15,8 @@ from .settings import Settings
 HOST = "127.0.0.1"
 # Errors only, as llama.cpp counts: a line for each token would be the larger part of the work.
 VERBOSITY = 1
+# Bytes: what a stream of a whole context has. One that is passed on slowly would else hold a slot of the model until its end.
+READ_AHEAD = 1024 * 1024
 
 
 class Model:
@@ -54,7 +56,7 @@ async def ask(port: int, method: str, target: str, fields: t.Iterable[tuple[str,
     :raises OSError: where nothing answers.
     :raises wire.WireError: where no whole answer comes.
     """
-    reader, writer = await asyncio.open_connection(HOST, port, limit=wire.LIMIT)
+    reader, writer = await asyncio.open_connection(HOST, port, limit=READ_AHEAD)
     try:
         told = [("Host", f"{HOST}:{port}"), *fields, ("Content-Length", str(len(body))), ("Connection", "close")]
         writer.write(wire.message(f"{method} {target} HTTP/1.1", told, body))

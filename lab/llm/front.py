@@ -106,8 +106,9 @@ class Front:
         try:
             method, target = head.request()
             body = await wire.whole(reader, head, False, BODY_LIMIT)
-        except wire.Malformed as error:
-            await Reply(writer, self._fields(head, True)).error(400, str(error))
+        except (wire.Malformed, wire.TooLong) as error:
+            # What follows on this connection can't be told from this request's rest.
+            await Reply(writer, self._fields(head, True)).error(413 if isinstance(error, wire.TooLong) else 400, str(error))
             return False
         await self._route(method, target.partition("?")[0], head, body, reply, gone)
         return not last

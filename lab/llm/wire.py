@@ -32,6 +32,10 @@ class Malformed(WireError):
     """What came is no HTTP/1.1 message."""
 
 
+class TooLong(WireError):
+    """A body of more bytes than are taken."""
+
+
 class Head(t.NamedTuple):
     """A start line and the header fields, names in lower case."""
 
@@ -121,12 +125,15 @@ async def body(reader: asyncio.StreamReader, head: Head, answer: bool) -> t.Asyn
 
 
 async def whole(reader: asyncio.StreamReader, head: Head, answer: bool, limit: int) -> bytes:
-    """:raises Malformed: where the body has more than ``limit`` bytes."""
+    """:raises TooLong: where the body has more than ``limit`` bytes; where its length says so, before it is read."""
     pieces, size = [], 0
+    length = head.get("content-length")
+    if length.isdigit() and int(length) > limit:
+        raise TooLong(f"a body of {length} bytes, expected at most {limit}")
     async for piece in body(reader, head, answer):
         size += len(piece)
         if size > limit:
-            raise Malformed(f"a body of more than {limit} bytes")
+            raise TooLong(f"a body of more than {limit} bytes")
         pieces.append(piece)
     return b"".join(pieces)
 

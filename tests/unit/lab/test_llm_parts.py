@@ -222,7 +222,8 @@ class TestRandomModel:
         assert len(tokens) == len(kinds) == len(set(tokens)) and len(tokens) % 32 == 0
         assert kinds.count(random_model.BYTE) == 256
 
-    @pytest.mark.parametrize("shape, reason", [(dict(width=10, heads=4), "multiple of twice the 4 heads"), (dict(layers=0, hidden=-1), "layers is 0.*hidden is -1")])
+    @pytest.mark.parametrize("shape, reason", [(dict(width=10, heads=4), "multiple of twice the 4 heads"),
+                                               (dict(layers=0, hidden=-1), "layers is 0.*hidden is -1")])
     def test_shapes_that_no_model_has(self, tmp_path, shape, reason):
         with pytest.raises(ValueError, match=reason):
             random_model.write(tmp_path / "m", random_model.Shape(**shape))

@@ -97,5 +97,7 @@ class TestBody:
             read(answer(b"abc", ("Content-Length", "-3")))
 
     def test_a_body_above_the_limit(self):
-        with pytest.raises(wire.Malformed, match="more than 100000 bytes"):
+        with pytest.raises(wire.TooLong, match="more than 100000 bytes"):
             read(answer(bytes(100001)))
+        with pytest.raises(wire.TooLong, match="a body of 100001 bytes"):
+            read(answer(b"", ("Content-Length", "100001")))

@@ -1,0 +1,383 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The counting clients: nothing is retried, every failure is counted and named, and nothing measured is never a pass."""
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+
+import pytest
+from ansible_collections.ironrack.cluster.tests.traffic import __main__ as command
+from ansible_collections.ironrack.cluster.tests.traffic import client, tally
+from hypothesis import given
+from hypothesis import strategies as st
+
+Answer, Stream = tally.Answer, tally.Stream
+
+
+def answered(key, issued, release="blue", status=200, lasted=0.1):
+    return Answer(key, issued, issued + lasted, status, release, "" if status == 200 else "HTTP %d" % status)
+
+
+class Server:
+    """A real server of raw sockets: ``behave(number, connection)`` has each request's turn, counted over all connections."""
+
+    def __init__(self, behave):
+        self._behave = behave
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self._lock = threading.Lock()
+        self.requests = []
+        self.connections = 0
+        self.target = client.target("http://127.0.0.1:%d" % self._listener.getsockname()[1])
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _address = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection):
+        with connection, connection.makefile("rb") as stream:
+            while True:
+                lines = []
+                for line in iter(stream.readline, b""):
+                    if line == b"\r\n":
+                        break
+                    lines.append(line.decode().strip())
+                else:
+                    return
+                fields = dict(line.lower().split(": ", 1) for line in lines[1:])
+                stream.read(int(fields.get("content-length", 0)))
+                with self._lock:
+                    self.requests.append((lines[0], fields))
+                    number = len(self.requests)
+                if self._behave(number, connection) is False:
+                    return
+
+    def close(self):
+        self._listener.shutdown(socket.SHUT_RDWR)   # wakes the thread that accepts
+        self._listener.close()
+
+
+def send(connection, status=200, body=b"ok", release="blue", *fields):
+    lines = ["HTTP/1.1 %d X" % status, "X-Release: " + release, "Content-Length: %d" % len(body), *fields, "", ""]
+    connection.sendall("\r\n".join(lines).encode() + body)
+
+
+def begin_stream(connection, release="blue"):
+    connection.sendall(("HTTP/1.1 200 OK\r\nX-Release: %s\r\nTransfer-Encoding: chunked\r\n\r\n" % release).encode())
+
+
+def chunk(connection, data):
+    connection.sendall(b"%x\r\n%s\r\n" % (len(data), data))
+
+
+@pytest.fixture(name="serve")
+def serve_fixture():
+    servers = []
+
+    def serve(behave):
+        servers.append(Server(behave))
+        return servers[-1]
+
+    yield serve
+    for server in servers:
+        server.close()
+
+
+def ask(server, requests, workers=1, keys=None, timeout=5.0, request=None):
+    """:returns: (answers in the order in which they were asked, connections)."""
+    clients = client.Clients([server.target], request or client.get(), workers, keys or workers, timeout=timeout, limit=requests)
+    clients.start()
+    clients.join()
+    clients.stop()
+    return sorted(clients.answers, key=lambda answer: answer.issued), clients.connections
+
+
+def stream(server, count=1, timeout=5.0):
+    streams = client.Streams([server.target], client.chat(3, stream=True), count, timeout, stagger=0.0, limit=count)
+    streams.start()
+    streams.join()
+    streams.stop()
+    return streams.streams
+
+
+class TestClients:
+    def test_one_connection_and_every_key_in_its_turn(self, serve):
+        server = serve(lambda number, connection: send(connection, release="blue" if number % 2 else "green"))
+        answers, connections = ask(server, 6, keys=3)
+        assert [(answer.key, answer.status, answer.release, answer.error) for answer in answers] == [
+            ("client-%d" % (number % 3), 200, ("blue", "green")[number % 2], "") for number in range(6)]
+        assert connections == {"opened": 1, "told_to_close": 0} and server.connections == 1
+        assert [fields["x-client-key"] for _first, fields in server.requests] == ["client-0", "client-1", "client-2"] * 2
+
+    def test_a_connection_that_is_closed_under_a_request_is_a_failure_and_no_retry(self, serve):
+        def behave(number, connection):
+            if number == 3:
+                return False   # an idle connection that the server closes just when it is used: what a reload of a balancer does
+            send(connection)
+
+        server = serve(behave)
+        answers, connections = ask(server, 5)
+        assert [answer.error for answer in answers] == ["", "", "no answer: the connection ended", "", ""]
+        assert len(server.requests) == 5 and connections["opened"] == 2
+
+    def test_a_connection_that_is_closed_while_idle_is_a_failure_too(self, serve):
+        def behave(number, connection):
+            send(connection)
+            return number != 1
+
+        server = serve(behave)
+        clients = client.Clients([server.target], client.get(), 1, 1, pause=0.3, limit=3)
+        clients.start()
+        clients.join()
+        assert [answer.error for answer in clients.answers] == ["", "closed while idle", ""]
+        assert len(server.requests) == 2
+
+    def test_an_end_that_was_announced_is_none(self, serve):
+        def behave(_number, connection):
+            send(connection, 200, b"ok", "blue", "Connection: close")
+            return False
+
+        answers, connections = ask(serve(behave), 3)
+        assert [answer.error for answer in answers] == ["", "", ""]
+        assert connections == {"opened": 3, "told_to_close": 3}
+
+    def test_a_cut_answer(self, serve):
+        def behave(_number, connection):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX-Release: green\r\nContent-Length: 10\r\n\r\nabc")
+            return False
+
+        answers, _connections = ask(serve(behave), 1)
+        assert answers[0][3:] == (200, "green", "cut in the answer: the connection ended inside a body")
+
+    @pytest.mark.parametrize("status", [429, 500, 502, 503])
+    def test_a_status_that_is_no_success_keeps_its_connection(self, serve, status):
+        server = serve(lambda _number, connection: send(connection, status))
+        answers, connections = ask(server, 2)
+        assert [(answer.status, answer.error) for answer in answers] == [(status, "HTTP %d" % status)] * 2
+        assert connections["opened"] == 1
+
+    def test_a_server_that_hangs(self, serve):
+        server = serve(lambda number, connection: None if number == 1 else send(connection))
+        begun = time.monotonic()
+        answers, connections = ask(server, 2, timeout=0.3)
+        assert [answer.error for answer in answers] == ["no whole answer within 0.3 s", ""]
+        assert 0.3 <= time.monotonic() - begun < 3 and connections["opened"] == 2
+
+    def test_an_answer_that_trickles_ends_at_the_time_limit(self, serve):
+        def behave(_number, connection):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+            try:
+                for _piece in range(100):
+                    connection.sendall(b"x")
+                    time.sleep(0.05)
+            except OSError:
+                return False   # the client has left
+
+        begun = time.monotonic()
+        assert ask(serve(behave), 1, timeout=0.4)[0][0].error == "no whole answer within 0.4 s"
+        assert time.monotonic() - begun < 3
+
+    def test_nobody_there(self):
+        with socket.socket() as bound:   # and never listening
+            bound.bind(("127.0.0.1", 0))
+            clients = client.Clients([client.target("http://127.0.0.1:%d" % bound.getsockname()[1])], client.get(), 1, 1, limit=2)
+            clients.start()
+            clients.join()
+        assert [(answer.status, answer.release, answer.error) for answer in clients.answers] == [(0, "", "no connection: ConnectionRefusedError")] * 2
+
+    def test_no_http(self, serve):
+        def behave(_number, connection):
+            connection.sendall(b"hello\r\n\r\n")
+            return False
+
+        assert ask(serve(behave), 1)[0][0].error == "no answer: 'hello'"
+
+    def test_workers_share_the_keys(self, serve):
+        server = serve(lambda _number, connection: send(connection))
+        answers, connections = ask(server, 100, workers=4, keys=20)
+        assert len(answers) == 100 and connections["opened"] == 4
+        assert tally.summarise(answers)["keys"] == 20
+
+    @pytest.mark.parametrize("workers, keys", [(0, 1), (3, 2)])
+    def test_a_worker_needs_a_key(self, workers, keys):
+        with pytest.raises(ValueError, match="a key for each"):
+            client.Clients([client.target("http://127.0.0.1:1")], client.get(), workers, keys)
+
+    @pytest.mark.parametrize("url", ["127.0.0.1:80", "ftp://a", "http://"])
+    def test_a_url_that_is_none(self, url):
+        with pytest.raises(ValueError, match="expected http"):
+            client.target(url)
+
+    def test_what_breaks_inside_is_not_lost(self):
+        class Broken(client.Background):
+            async def work(self):
+                raise RuntimeError("broken")
+
+        broken = Broken()
+        broken.start()
+        with pytest.raises(RuntimeError, match="broken"):
+            broken.stop()
+
+
+class TestStreams:
+    @staticmethod
+    def events(connection, count=3):
+        for _event in range(count):
+            chunk(connection, b'data: {"choices":[]}\n\n')
+
+    def test_complete(self, serve):
+        def behave(_number, connection):
+            begin_stream(connection)
+            self.events(connection)
+            chunk(connection, b"data: [DO")
+            chunk(connection, b"NE]\n\n")
+            connection.sendall(b"0\r\n\r\n")
+
+        found = stream(serve(behave), 3)
+        assert [(one.end, one.events, one.release, one.error) for one in found] == [("complete", 4, "blue", "")] * 3
+        assert all(one.issued <= one.begun <= one.finished for one in found)
+        assert {one.key for one in found} == {"stream-0", "stream-1", "stream-2"}
+
+    def test_cut_by_the_connections_end(self, serve):
+        def behave(_number, connection):
+            begin_stream(connection)
+            self.events(connection)
+            return False
+
+        assert stream(serve(behave))[0][4:] == (200, "blue", 3, "cut", "cut in the answer: the connection ended inside a body")
+
+    def test_cut_by_a_proxy_that_ends_it_in_good_form(self, serve):
+        def behave(_number, connection):
+            begin_stream(connection)
+            self.events(connection)
+            connection.sendall(b"0\r\n\r\n")
+
+        assert stream(serve(behave))[0][4:] == (200, "blue", 3, "cut", "the stream ended without its last event")
+
+    def test_cut_by_silence(self, serve):
+        def behave(_number, connection):
+            begin_stream(connection)
+            self.events(connection, 1)
+            time.sleep(1.5)
+
+        assert stream(serve(behave), timeout=0.3)[0][4:] == (200, "blue", 1, "cut", "not ended within 0.3 s")
+
+    def test_errors_never_began(self, serve):
+        found = stream(serve(lambda number, connection: send(connection, 503) if number == 1 else False), 2)
+        assert sorted((one.status, one.end, one.error) for one in found) == [(0, "error", "no answer: the connection ended"), (503, "error", "HTTP 503")]
+
+    def test_keeps_them_open(self, serve):
+        go = threading.Event()
+
+        def behave(_number, connection):
+            begin_stream(connection)
+            self.events(connection)
+            go.wait(10)
+            chunk(connection, client.DONE + b"\n\n")
+            connection.sendall(b"0\r\n\r\n")
+
+        streams = client.Streams([serve(behave).target], client.chat(3, stream=True), 20, stagger=0.0)
+        streams.start()
+        deadline = time.monotonic() + 10
+        while streams.open() < 20 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        moment = time.time()
+        assert streams.open() == 20 and streams.streams == []
+        go.set()
+        streams.stop()
+        summary = tally.summarise_streams(streams.streams, [moment])
+        assert summary["across"] == [{"moment": moment, "open": 20, "ends": {"complete": 20, "cut": 0, "error": 0}}]
+        assert summary["opened"] >= 20 and summary["failures"] == []
+
+
+class TestTally:
+    def test_nothing_sent_is_no_success(self):
+        for count in (tally.summarise, tally.summarise_streams):
+            with pytest.raises(ValueError, match="nothing can be said"):
+                count([])
+        with pytest.raises(ValueError, match="no share can be said"):
+            tally.share([Answer("a", 1, 2, 0, "", "refused")], "green")
+
+    def test_counts_by_release_and_status(self):
+        answers = [answered("a", 0), answered("b", 1, status=500), answered("a", 2, "green"), Answer("c", 3, 3.5, 0, "", "no connection: X")]
+        summary = tally.summarise(answers)
+        assert (summary["sent"], summary["failed"], summary["keys"]) == (4, 2, 3)
+        assert summary["releases"] == {"": {0: 1}, "blue": {200: 1, 500: 1}, "green": {200: 1}}
+        assert summary["errors"] == {"HTTP 500": 1, "no connection: X": 1}
+        assert [(failure["offset"], failure["release"]) for failure in summary["failures"]] == [(1, "blue"), (3, "")]
+        assert summary["longest_gap"] == 2.0
+        assert "4 requests of 3 keys, 2 failed" in tally.paragraph(summary) and "no release: 1 x no answer." in tally.paragraph(summary)
+
+    def test_latencies_are_ranks(self):
+        answers = [answered("a", 0, lasted=number / 100) for number in range(1, 101)]
+        assert tally.latency(answers, "blue") == {"p50": 0.5, "p99": 0.99, "max": 1.0}
+        assert tally.latency(answers[:1], "blue") == {"p50": 0.01, "p99": 0.01, "max": 0.01}
+
+    @given(st.lists(st.booleans(), min_size=1, max_size=60))
+    def test_a_share_is_of_what_was_answered(self, by_candidate):
+        answers = [answered("k%d" % (number % 7), number, "green" if candidate else "blue") for number, candidate in enumerate(by_candidate)]
+        found = tally.share(answers + [Answer("x", 0, 1, 0, "", "lost")], "green")
+        assert (found["answered"], found["candidate"]) == (len(by_candidate), sum(by_candidate))
+        assert found["percent"] == pytest.approx(100 * sum(by_candidate) / len(by_candidate), abs=0.001)
+        assert found["keys_candidate"] <= found["keys"] == min(7, len(by_candidate))
+
+    def test_shares_by_step(self):
+        answers = [answered("a", second, "green" if second >= 10 and second % 2 else "blue") for second in range(20)]
+        found = tally.shares(answers, "green", [(0.0, 0), (10.0, 50)], 20.0, settle=2.0)
+        assert [(part["weight"], part["percent"], part["off"], part["answered"]) for part in found] == [(0, 0.0, 0.0, 8), (50, 50.0, 0.0, 8)]
+
+    def test_who_went_back(self):
+        answers = [answered("forth", 0), answered("forth", 1, "green"), answered("forth", 2, "green"),
+                   answered("back", 0, "green"), answered("back", 1), answered("back", 2, "green"),
+                   answered("lost", 0, "green"), Answer("lost", 1, 2, 0, "", "cut"), answered("never", 0)]
+        assert tally.went_back(answers[::-1], "green") == ["back"]
+
+    @given(st.lists(st.integers(0, 3), min_size=1, max_size=40))
+    def test_nobody_goes_back_where_weights_only_rise(self, keys):
+        # A key is the candidate's as soon as the weight has passed its place.
+        answers = [answered("k%d" % key, number, "green" if number >= 10 * key else "blue") for number, key in enumerate(keys)]
+        assert tally.went_back(answers, "green") == []
+
+    def test_streams_across_a_moment(self):
+        streams = [Stream("a", 0, 1, 5, 200, "blue", 3, "complete", ""), Stream("b", 0, 0.0, 5, 503, "blue", 0, "error", "HTTP 503"),
+                   Stream("c", 2, 2.5, 3, 200, "green", 1, "cut", "x"), Stream("d", 4, 4.5, 9, 200, "green", 1, "complete", "")]
+        assert [one.key for one in tally.across(streams, 2.7)] == ["a", "c"]
+        summary = tally.summarise_streams(streams, [2.7, 8])
+        assert summary["ends"] == {"complete": 2, "cut": 1, "error": 1}
+        assert summary["releases"]["green"] == {"complete": 1, "cut": 1, "error": 0}
+        assert [part["ends"]["cut"] for part in summary["across"]] == [1, 0]
+        assert [failure["key"] for failure in summary["failures"]] == ["b", "c"]
+        assert "2 were open at 2.700: 1 complete, 1 cut, 0 error." in tally.paragraph(tally.summarise([answered("a", 0)]), summary)
+
+
+class TestCommand:
+    def run(self, server, tmp_path, *words):
+        out = tmp_path / "out.json"
+        url = "http://%s:%d" % server.target[:2]
+        rc = command.main(["--url", url, "--workers", "2", "--keys", "10", "--requests", "40", "--pause", "0", "--json", str(out), *words])
+        return rc, json.loads(out.read_text())
+
+    def test_a_good_service(self, serve, tmp_path, capsys):
+        server = serve(lambda _number, connection: send(connection, release="green"))
+        rc, report = self.run(server, tmp_path, "--candidate", "green", "--header", "X-Direct: green", "--key-field", "X-Id")
+        assert rc == 0 and report["candidate"]["percent"] == 100 and report["candidate"]["went_back"] == [] and len(report["answers"]) == 40
+        assert server.requests[0][1]["x-direct"] == "green" and server.requests[0][1]["x-id"].startswith("client-")
+        assert "100.00 % of 40 answers" in capsys.readouterr().out
+
+    def test_a_failure_is_the_status(self, serve, tmp_path):
+        rc, report = self.run(serve(lambda number, connection: send(connection, 500 if number == 7 else 200)), tmp_path)
+        assert (rc, report["requests"]["failed"]) == (1, 1)
+
+    def test_a_key_that_went_back_is_one_too(self, serve, tmp_path):
+        server = serve(lambda number, connection: send(connection, release="green" if number <= 20 else "blue"))
+        rc, report = self.run(server, tmp_path, "--candidate", "green")
+        assert rc == 1 and len(report["candidate"]["went_back"]) == 10 and report["requests"]["failed"] == 0
