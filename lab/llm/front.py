@@ -121,13 +121,15 @@ class Front:
     async def _route(self, method: str, path: str, head: wire.Head, body: bytes, reply: Reply, gone: asyncio.Event) -> None:
         if path.startswith("/v1/"):
             await self._model(head, body, reply, gone)
-        elif path not in ("/health", "/ready", "/metrics"):
+        elif path not in ("/headers", "/health", "/ready", "/metrics"):
             await reply.error(404, f"there is no {path[:100]}")
         elif method != "GET":
             await reply.error(405, f"{path} can only be read", ("Allow", "GET"))
         elif path == "/metrics":
             await self.is_ready()
             await reply.whole(200, self._metrics.text().encode(), metrics.CONTENT_TYPE)
+        elif path == "/headers":
+            await reply.document(200, {"target": head.request()[1], "headers": dict(head.fields)})
         elif path == "/ready":
             ready = await self.is_ready()
             await reply.document(200 if ready else 503, {"ready": ready, "draining": self.draining, "loaded": self.model is not None})

@@ -204,6 +204,14 @@ class TestAnswers:
         assert connection.getresponse().headers["X-Request-Id"] == "abc-1"
         connection.close()
 
+    def test_tells_what_a_proxy_has_passed_on(self, server):
+        connection = http.client.HTTPConnection(*server.address, timeout=SOON)
+        connection.request("GET", "/headers?a=b", headers={"Traceparent": "00-1", "X-Forwarded-For": "10.0.0.1"})
+        document = json.loads(connection.getresponse().read())
+        connection.close()
+        assert document["target"] == "/headers?a=b"
+        assert (document["headers"]["traceparent"], document["headers"]["x-forwarded-for"]) == ("00-1", "10.0.0.1")
+
 
 class TestMetrics:
     def test_every_bound_of_an_slo_is_a_bucket(self, server):

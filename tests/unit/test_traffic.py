@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
+import subprocess
 import threading
 import time
 
@@ -25,9 +27,10 @@ def answered(key, issued, release="blue", status=200, lasted=0.1):
 class Server:
     """A real server of raw sockets: ``behave(number, connection)`` has each request's turn, counted over all connections."""
 
-    def __init__(self, behave):
+    def __init__(self, behave, context=None):
         self._behave = behave
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self._context = context
         self._lock = threading.Lock()
         self.requests = []
         self.connections = 0
@@ -43,8 +46,14 @@ class Server:
             self.connections += 1
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
-    def _serve(self, connection):
-        with connection, connection.makefile("rb") as stream:
+    def _serve(self, raw):
+        try:
+            self._talk(raw)
+        except OSError:
+            pass   # the client has left, as some of them are to
+
+    def _talk(self, raw):
+        with self._context.wrap_socket(raw, server_side=True) if self._context else raw as connection, connection.makefile("rb") as stream:
             while True:
                 lines = []
                 for line in iter(stream.readline, b""):
@@ -206,6 +215,22 @@ class TestClients:
         answers, connections = ask(server, 100, workers=4, keys=20)
         assert len(answers) == 100 and connections["opened"] == 4
         assert tally.summarise(answers)["keys"] == 20
+
+    def test_over_tls_the_name_is_checked(self, tmp_path):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=test",
+                        "-addext", "subjectAltName=DNS:llm.test", "-keyout", tmp_path / "tls.key", "-out", tmp_path / "tls.crt"],
+                       check=True, capture_output=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tmp_path / "tls.crt", tmp_path / "tls.key")
+        server = Server(lambda _number, connection: send(connection), context)
+        for name, error in (("llm.test", ""), ("other.test", "no connection: SSLCertVerificationError")):
+            at = client.target("https://127.0.0.1:%d" % server.target.port, name, str(tmp_path / "tls.crt"))
+            clients = client.Clients([at], client.get(), 1, 1, limit=2)
+            clients.start()
+            clients.join()
+            assert [answer.error for answer in clients.answers] == [error] * 2
+        server.close()
+        assert [fields["host"] for _first, fields in server.requests] == ["llm.test"] * 2
 
     @pytest.mark.parametrize("workers, keys", [(0, 1), (3, 2)])
     def test_a_worker_needs_a_key(self, workers, keys):
