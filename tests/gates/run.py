@@ -171,11 +171,13 @@ def etcd():
 
 def llm():
     """The application that releases are tried on: its real server with a random model, its switches and its drains."""
-    place = CACHE / "llm-wheel"
-    with place.open("w") as output:
-        run([TEST / "python", "-m", "lab.artifacts", "tool", "llm-wheel"], limit=LIMITS["unit"], output=output)
-    run([TEST / "python", "-m", "pytest", "-q", "tests/real/test_llm.py"], cwd=LINKED, limit=LIMITS["llm"],
-        env={"IRONRACK_LLM_WHEEL": place.read_text().splitlines()[-1]})
+    folders = {}
+    for name in ("llm-wheel", "llm-image"):
+        said = CACHE / (name + ".txt")
+        with said.open("w") as output:
+            run([TEST / "python", "-m", "lab.artifacts", "tool", name], limit=LIMITS["unit"], output=output)
+        folders["IRONRACK_%s" % name.upper().replace("-", "_")] = said.read_text().splitlines()[-1]
+    run([TEST / "python", "-m", "pytest", "-q", "tests/real/test_llm.py"], cwd=LINKED, env=folders, limit=LIMITS["llm"])
 
 
 def molecule(scenario):

@@ -3,110 +3,30 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The served application with llama.cpp's real server and a random model: answers, streams, metrics, every switch, drains.
 
-IRONRACK_LLM_WHEEL names the folder with the module xllamacpp; the gate has it unpacked by lab.artifacts.
+IRONRACK_LLM_WHEEL names the folder with the module xllamacpp, IRONRACK_LLM_IMAGE the one with the image; the gate has lab.artifacts make both.
 """
 from __future__ import annotations
 
 import http.client
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 from pathlib import Path
 
 import pytest
+from ansible_collections.ironrack.cluster.tests.real.served import COMMAND, ROOT, SOON, Served, until
 from ansible_collections.ironrack.cluster.tests.traffic import client, tally
 
-from lab.llm import control, random_model
+from lab.llm import random_model
 from lab.llm.values import Refused
 
-ROOT = Path(__file__).resolve().parents[2]
-WHEEL = os.environ["IRONRACK_LLM_WHEEL"]
-SOON = 20.0  # seconds in which anything of this has happened on a busy machine
-
-
-def until(condition, what, limit=SOON):
-    """:returns: what ``condition`` returns once that is true."""
-    deadline = time.monotonic() + limit
-    while True:
-        found = condition()
-        if found:
-            return found
-        assert time.monotonic() < deadline, "not within %g s: %s" % (limit, what)
-        time.sleep(0.01)
-
-
-class Served:
-    """A server process on free loopback ports."""
-
-    def __init__(self, model, log, **settings):
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("LLM_")}
-        environment.update({"LLM_RELEASE": "blue", "LLM_POD": "pod-1", "LLM_LISTEN": "127.0.0.1:0", "LLM_CONTROL": "127.0.0.1:0", "LLM_MODEL": str(model)})
-        environment.update(settings, PYTHONPATH=WHEEL)
-        self.log = log
-        with log.open("w") as output:
-            self.process = subprocess.Popen([sys.executable, "-m", "lab.llm"], cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
-        listens = until(lambda: self.said("listens"), "it listens")
-        self.address, self.control = tuple(listens["address"]), tuple(listens["control"])
-
-    def said(self, event):
-        """:returns: the log's first line of that event, None where there is none."""
-        for line in self.log.read_text().splitlines():
-            if line.startswith("{") and line.endswith("}") and json.loads(line)["event"] == event:
-                return json.loads(line)
-        assert self.process.poll() in (None, 0, 1), self.log.read_text()
-        return None
-
-    def wait_ready(self):
-        until(lambda: self.get("/ready")[0] == 200, "it is ready")
-        return self
-
-    def get(self, path):
-        """:returns: (status, header fields, body)."""
-        return self.ask("GET", path)
-
-    def chat(self, content="Which rack is it?", **options):
-        """:returns: (status, header fields, JSON document)."""
-        body = {"messages": [{"role": "user", "content": content}], "max_tokens": 8, "temperature": 0, **options}
-        status, fields, data = self.ask("POST", client.CHAT, json.dumps(body))
-        return status, fields, json.loads(data)
-
-    def ask(self, method, path, body=None, timeout=SOON):
-        connection = http.client.HTTPConnection(*self.address, timeout=timeout)
-        try:
-            connection.request(method, path, body)
-            answer = connection.getresponse()
-            return answer.status, answer.headers, answer.read()
-        finally:
-            connection.close()
-
-    def metric(self, line):
-        """:returns: the value of a line of /metrics, by its name and labels."""
-        found = re.search(r"^%s (\S+)$" % re.escape(line), self.get("/metrics")[2].decode(), re.MULTILINE)
-        return float(found[1])
-
-    def turn(self, *words):
-        return json.loads(control.turn(*self.control, words))
-
-    def streams(self, count, tokens):
-        """Open so many streams, wait until all have begun. :returns: the running :class:`client.Streams`."""
-        running = client.Streams([self.target()], client.chat(tokens, stream=True), count, stagger=0.0, limit=count)
-        running.start()
-        until(lambda: running.open() == count, "all streams have begun")
-        return running
-
-    def target(self):
-        return client.target("http://%s:%d" % self.address)
-
-    def end(self, number=signal.SIGTERM):
-        """:returns: the exit status."""
-        self.process.send_signal(number)
-        return self.process.wait(SOON)
+IMAGE = Path(os.environ["IRONRACK_LLM_IMAGE"])
 
 
 @pytest.fixture(name="model", scope="module")
@@ -122,7 +42,7 @@ def start_fixture(model, tmp_path):
     started = []
 
     def start(**settings):
-        started.append(Served(model, tmp_path / ("log-%d" % len(started)), **settings))
+        started.append(Served(tmp_path / ("log-%d" % len(started)), **dict({"LLM_MODEL": str(model)}, **settings)))
         return started[-1]
 
     yield start
@@ -133,7 +53,7 @@ def start_fixture(model, tmp_path):
 
 @pytest.fixture(name="shared", scope="module")
 def shared_fixture(model, tmp_path_factory):
-    server = Served(model, tmp_path_factory.mktemp("shared") / "log", LLM_PRICE="2", LLM_METRIC_COST="gpu_cost_total").wait_ready()
+    server = Served(tmp_path_factory.mktemp("shared") / "log", LLM_MODEL=str(model), LLM_PRICE="2", LLM_METRIC_COST="gpu_cost_total").wait_ready()
     yield server
     server.process.kill()
     server.process.wait()
@@ -396,7 +316,7 @@ class TestLife:
         assert time.monotonic() - begun >= 0.9
 
     def test_bad_settings_are_refused_all_at_once(self, tmp_path):
-        done = subprocess.run([sys.executable, "-m", "lab.llm"], cwd=ROOT, capture_output=True, text=True, timeout=SOON, check=False,
+        done = subprocess.run(COMMAND, cwd=ROOT, capture_output=True, text=True, timeout=SOON, check=False,
                               env=dict(os.environ, LLM_SLOTS="0", LLM_PORT_TYPO="1", LLM_MODEL=str(tmp_path / "none"), LLM_FAULT_ERROR_SHARE="7"))
         assert done.returncode == 2
         said = done.stderr.splitlines()
@@ -405,6 +325,36 @@ class TestLife:
                 if not any(line.startswith("llm: %s is" % name) for line in said)] == []
 
     def test_an_address_that_is_taken(self, server, model):
-        done = subprocess.run([sys.executable, "-m", "lab.llm"], cwd=ROOT, capture_output=True, text=True, timeout=SOON, check=False,
+        done = subprocess.run(COMMAND, cwd=ROOT, capture_output=True, text=True, timeout=SOON, check=False,
                               env=dict(os.environ, LLM_RELEASE="blue", LLM_MODEL=str(model), LLM_LISTEN="%s:%d" % server.address))
         assert done.returncode == 1 and "address already in use" in done.stderr
+
+
+class TestImage:
+    @pytest.fixture(name="container")
+    def container_fixture(self, tmp_path):
+        """The image's process in namespaces of its own, with what it says of itself: its user, its command. Needs root, as the lab does."""
+        root = tmp_path / "root"
+        with tarfile.open(IMAGE / "llm.tar") as archive:
+            manifest = json.load(archive.extractfile("manifest.json"))[0]
+            config = json.load(archive.extractfile(manifest["Config"]))["config"]
+            for layer in manifest["Layers"]:
+                with tarfile.open(fileobj=archive.extractfile(layer)) as files:
+                    files.extractall(root, filter="tar")
+        (root / "proc").mkdir()   # a container runtime makes it
+        alone = ("unshare", "--mount", "--pid", "--fork", "--kill-child", sys.executable, str(ROOT / "tests" / "real" / "as_container.py"))
+        server = Served(tmp_path / "log", (*alone, str(root), config["User"].partition(":")[0], *config["Entrypoint"]), LLM_DRAIN_GRACE="0.5")
+        yield server
+        server.process.kill()
+        server.process.wait()
+
+    def test_runs_without_rights_on_a_read_only_root(self, container):
+        container.wait_ready()
+        assert container.chat(grammar='root ::= "yes"')[2]["choices"][0]["message"]["content"] == "yes"
+        assert container.metric("process_resident_memory_bytes") > 10 * 2**20
+        (first,) = Path("/proc/%d/task/%d/children" % (container.process.pid, container.process.pid)).read_text().split()
+        status = dict(line.split(":", 1) for line in Path("/proc/%s/status" % first).read_text().splitlines())
+        assert status["Uid"].split() == ["65532"] * 4 and int(status["CapBnd"], 16) == int(status["CapEff"], 16) == 0
+        assert status["NSpid"].split()[-1] == "1"
+        os.kill(int(first), signal.SIGTERM)
+        assert container.process.wait(SOON) == 0 and container.said("ends") == dict(container.said("ends"), cut=0)
