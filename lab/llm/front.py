@@ -105,7 +105,8 @@ class Front:
         reply = Reply(writer, self._fields(head, last))
         try:
             method, target = head.request()
-            body = await wire.whole(reader, head, False, BODY_LIMIT)
+            async with asyncio.timeout(self._settings.idle):
+                body = await wire.whole(reader, head, False, BODY_LIMIT)
         except (wire.Malformed, wire.TooLong) as error:
             # What follows on this connection can't be told from this request's rest.
             await Reply(writer, self._fields(head, True)).error(413 if isinstance(error, wire.TooLong) else 400, str(error))

@@ -51,7 +51,11 @@ def summarise(answers):
 
 def latency(answers, release):
     """How long the answers of a release took, failed ones included: {"p50", "p99", "max"} in seconds."""
-    took = sorted(answer.finished - answer.issued for answer in answers if answer.release == release)
+    return _ranks(answer.finished - answer.issued for answer in answers if answer.release == release)
+
+
+def _ranks(seconds):
+    took = sorted(seconds)
     return {"p50": round(_rank(took, 50), 4), "p99": round(_rank(took, 99), 4), "max": round(took[-1], 4)}
 
 
@@ -116,7 +120,7 @@ def across(streams, moment):
 
 
 def summarise_streams(streams, moments=()):
-    """Count how streams ended.
+    """Count how streams ended; ``first_event`` is how long the first one took, {"p50", "p99", "max"} in seconds, None where none came.
 
     :param moments: of interest, e.g. of switches: for each, how the streams ended that were open then.
     :raises ValueError: where there was none.
@@ -128,6 +132,7 @@ def summarise_streams(streams, moments=()):
         "ends": _ends(streams),
         "releases": {release: _ends([stream for stream in streams if stream.release == release])
                      for release in sorted({stream.release for stream in streams})},
+        "first_event": _ranks(stream.begun - stream.issued for stream in streams if stream.begun) if any(stream.begun for stream in streams) else None,
         "across": [{"moment": moment, "open": len(across(streams, moment)), "ends": _ends(across(streams, moment))} for moment in moments],
         "failures": [
             {"key": stream.key, "issued": stream.issued, "seconds": round(stream.finished - stream.issued, 3), "status": stream.status,
@@ -153,7 +158,9 @@ def paragraph(summary, streams=None):
     if summary["errors"]:
         words.append("Errors: %s." % ", ".join("%d x %s" % (count, error) for error, count in summary["errors"].items()))
     if streams:
-        words.append("%d streams: %s." % (streams["opened"], _said(streams["ends"])))
+        words.append("%d streams: %s%s." % (
+            streams["opened"], _said(streams["ends"]),
+            "; first event p50 %(p50).3f s, p99 %(p99).3f s, max %(max).3f s" % streams["first_event"] if streams["first_event"] else ""))
         words += ["%d were open at %.3f: %s." % (part["open"], part["moment"], _said(part["ends"])) for part in streams["across"]]
     return " ".join(words)
 

@@ -381,6 +381,8 @@ class TestTally:
         assert summary["releases"]["green"] == {"complete": 1, "cut": 1, "error": 0}
         assert [part["ends"]["cut"] for part in summary["across"]] == [1, 0]
         assert [failure["key"] for failure in summary["failures"]] == ["b", "c"]
+        assert summary["first_event"] == {"p50": 0.5, "p99": 1, "max": 1}
+        assert tally.summarise_streams(streams[1:2])["first_event"] is None
         assert "2 were open at 2.700: 1 complete, 1 cut, 0 error." in tally.paragraph(tally.summarise([answered("a", 0)]), summary)
 
 
