@@ -25,7 +25,7 @@ def options(argv):
     parser.add_argument("--header", action="append", default=[], metavar="NAME:VALUE")
     parser.add_argument("--key-field", default=client.KEY_FIELD, help="header field with the client key (%(default)s)")
     parser.add_argument("--workers", type=int, default=16)
-    parser.add_argument("--keys", type=int, default=2000)
+    parser.add_argument("--keys", type=int, default=20000, help="client keys; a measured share is as exact as there are keys (%(default)s)")
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--requests", type=int, help="end after so many, if that comes before --seconds")
     parser.add_argument("--pause", type=float, default=0.02, help="seconds between an answer and the worker's next request")

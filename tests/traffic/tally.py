@@ -4,6 +4,7 @@
 """What clients of a service saw: pure functions over the records of requests and streams."""
 from __future__ import annotations
 
+import math
 from collections import Counter, namedtuple
 
 from ..faults.outcome import longest_gap
@@ -91,12 +92,14 @@ def shares(answers, candidate, steps, end, settle=0.0):
     :param steps: list of (moment, weight in percent): from then on the candidate was to have it.
     :param end: when the last step ended.
     :param settle: seconds after each moment that are not counted, since balancers change one after the other.
-    :returns: list of :func:`share` with "weight", and "off" in percentage points.
+    :returns: list of :func:`share` with "weight", "off" and "chance" in percentage points. ``chance`` is the standard deviation that a share
+        of so many keys has by itself: each key falls on one side, as a coin does. 2,000 keys are off by 1.1 points at 50 %, 20,000 by 0.35.
     """
     found = []
     for (moment, weight), (later, _weight) in zip(steps, [*steps[1:], (end, None)]):
         part = share(answers, candidate, moment + settle, later)
-        found.append(dict(part, weight=weight, off=round(part["percent"] - weight, 3)))
+        chance = math.sqrt(weight * (100.0 - weight) / part["keys"])
+        found.append(dict(part, weight=weight, off=round(part["percent"] - weight, 3), chance=round(chance, 3)))
     return found
 
 

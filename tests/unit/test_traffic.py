@@ -359,6 +359,11 @@ class TestTally:
         answers = [answered("a", second, "green" if second >= 10 and second % 2 else "blue") for second in range(20)]
         found = tally.shares(answers, "green", [(0.0, 0), (10.0, 50)], 20.0, settle=2.0)
         assert [(part["weight"], part["percent"], part["off"], part["answered"]) for part in found] == [(0, 0.0, 0.0, 8), (50, 50.0, 0.0, 8)]
+        assert [part["chance"] for part in found] == [0.0, 50.0]
+
+    def test_few_keys_make_an_inexact_share(self):
+        answers = [answered("k%d" % key, 0, "green" if key % 2 else "blue") for key in range(2000)]
+        assert tally.shares(answers, "green", [(0.0, 50)], 1.0)[0]["chance"] == 1.118
 
     def test_who_went_back(self):
         answers = [answered("forth", 0), answered("forth", 1, "green"), answered("forth", 2, "green"),
