@@ -44,15 +44,14 @@ async def serve(settings: Settings) -> None:
         loop.add_signal_handler(number, ending.set)
     control = Control(switches)
     say("listens", address=await front.listen(), control=await control.listen(*settings.control), release=settings.release, pod=settings.pod)
-    tasks = [asyncio.create_task(work) for work in (
-        _load(settings, front, started), harm.Leak(switches, settings.leak_limit_mib).run(), harm.die(switches, say))]
-    end = asyncio.create_task(ending.wait())
-    done, _waiting = await asyncio.wait({end, tasks[0]}, return_when=asyncio.FIRST_COMPLETED)
-    if tasks[0] in done:
-        tasks[0].result()
+    loading, end = asyncio.create_task(_load(settings, front, started)), asyncio.create_task(ending.wait())
+    harms = [asyncio.create_task(work) for work in (harm.Leak(switches, settings.leak_limit_mib).run(), harm.die(switches, say))]
+    await asyncio.wait({loading, end}, return_when=asyncio.FIRST_COMPLETED)
+    if loading.done():
+        loading.result()
         await end
     await _drain(settings, front)
-    for task in tasks:
+    for task in (loading, *harms):
         task.cancel()
 
 
