@@ -15,6 +15,8 @@ from .settings import Settings
 HOST = "127.0.0.1"
 # Errors only, as llama.cpp counts: a line for each token would be the larger part of the work.
 VERBOSITY = 1
+# Tokens of an answer whose request names no number: the model never ends one by itself.
+ANSWER = 128
 # Bytes: what a stream of a whole context has. One that is passed on slowly would else hold a slot of the model until its end.
 READ_AHEAD = 1024 * 1024
 
@@ -33,6 +35,7 @@ class Model:
         parameters.n_ctx = settings.context
         parameters.n_parallel = settings.slots
         parameters.cpuparams.n_threads = settings.threads
+        parameters.n_predict = ANSWER
         parameters.use_jinja = True
         parameters.offline = True
         parameters.ui = False

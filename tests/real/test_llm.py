@@ -80,6 +80,12 @@ class TestAnswers:
         said = [part.chat("A question that nobody has asked before.")[2]["choices"][0]["message"]["content"] for part in (server, other)]
         assert said[0] == said[1] != ""
 
+    @pytest.mark.parametrize("options, tokens", [({"max_tokens": None}, 128), ({"max_tokens": 500}, 500)])
+    def test_an_answer_is_as_long_as_it_is_to_be(self, server, options, tokens):
+        document = server.chat(**options)[2]
+        assert document["usage"]["completion_tokens"] == tokens
+        assert set(document["choices"][0]["message"]["content"].split()) <= {word.strip() for word in random_model.WORDS}
+
     def test_a_grammar_makes_a_known_answer(self, server):
         # What a probe of the answers' quality can rely on with a model that knows nothing.
         assert server.chat(grammar='root ::= "yes"')[2]["choices"][0]["message"]["content"] == "yes"
@@ -96,7 +102,8 @@ class TestAnswers:
         events = [(moment, line) for moment, line in moments if line.startswith(b"data:")]
         connection.close()
         assert answer.headers["Content-Type"] == "text/event-stream" and events[-1][1].startswith(client.DONE)
-        assert len(events) >= 10 and events[-1][0] - events[0][0] > 0.4
+        # The role, a token each, the reason of the end, the end.
+        assert len(events) == 13 and events[-1][0] - events[0][0] > 0.5
         assert not any(len(line) > 2000 for _moment, line in moments)
 
     def test_requests_keep_their_connection(self, server):

@@ -213,9 +213,15 @@ class TestRandomModel:
         assert 4 * numbers < len(data) < 4 * numbers + 20000 and len(data) % random_model.ALIGNMENT == 0
 
     def test_weights_have_their_deviation(self):
-        weights = struct.unpack("<10000f", random_model._weights("x.weight", 10000, random.Random(1)))
+        weights = struct.unpack("<10000f", random_model._weights("x.weight", (100, 100), random.Random(1)))
         assert math.sqrt(sum(number * number for number in weights) / 10000) == pytest.approx(random_model.DEVIATION, rel=0.05)
-        assert set(struct.unpack("<5f", random_model._weights("a_norm.weight", 5, random.Random(1)))) == {1.0}
+        assert set(struct.unpack("<5f", random_model._weights("a_norm.weight", (5,), random.Random(1)))) == {1.0}
+
+    def test_all_but_words_is_muted(self):
+        kinds = random_model.vocabulary()[1]
+        output = struct.unpack("<%df" % (8 * len(kinds)), random_model._weights("output.weight", (8, len(kinds)), random.Random(1)))
+        assert [number == 0 for number in output[::8]] == [kind == random_model.NORMAL for kind in kinds]
+        assert set(struct.unpack("<4f", random_model._weights("blk.0.ffn_down.weight", (4, 2), random.Random(1))[:16])) == {0.0}
 
     def test_every_byte_is_a_token(self):
         tokens, kinds = random_model.vocabulary()
