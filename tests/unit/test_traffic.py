@@ -210,11 +210,17 @@ class TestClients:
 
         assert ask(serve(behave), 1)[0][0].error == "no answer: 'hello'"
 
-    def test_workers_share_the_keys(self, serve):
-        server = serve(lambda _number, connection: send(connection))
-        answers, connections = ask(server, 100, workers=4, keys=20)
-        assert len(answers) == 100 and connections["opened"] == 4
-        assert tally.summarise(answers)["keys"] == 20
+    def test_each_key_has_its_worker(self, serve):
+        places = {}
+
+        def behave(number, connection):
+            places.setdefault(server.requests[number - 1][1]["x-client-key"], set()).add(connection.fileno())
+            send(connection)
+
+        server = serve(behave)
+        answers, connections = ask(server, 200, workers=4, keys=20)
+        assert len(answers) == 200 and connections["opened"] == 4
+        assert {len(place) for place in places.values()} == {1}
 
     def test_over_tls_the_name_is_checked(self, tmp_path):
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=test",
@@ -411,5 +417,5 @@ class TestCommand:
 
     def test_a_key_that_went_back_is_one_too(self, serve, tmp_path):
         server = serve(lambda number, connection: send(connection, release="green" if number <= 20 else "blue"))
-        rc, report = self.run(server, tmp_path, "--candidate", "green")
+        rc, report = self.run(server, tmp_path, "--candidate", "green", "--workers", "1")
         assert rc == 1 and len(report["candidate"]["went_back"]) == 10 and report["requests"]["failed"] == 0
