@@ -16,8 +16,8 @@ import typing as t
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import golang, nginx
-from .bundle import build, build_tool, references
+from . import nginx
+from .bundle import TOOLS, build, build_tool, references
 from .errors import BuildError
 from .golang import MODULES, go_caches
 from .process import run
@@ -36,7 +36,7 @@ def main() -> int:
     building = commands.add_parser("build", help="build what is missing and lay the bundle")
     building.add_argument("--release", choices=available(), default=available()[-1])
     tool = commands.add_parser("tool", help="build what only a test uses, where it is missing; the last line is its folder")
-    tool.add_argument("name", choices=golang.TOOLS)
+    tool.add_argument("name", choices=TOOLS)
     commands.add_parser("status", help="what is there and how large it is")
     commands.add_parser("prune", help="remove outputs no bundle uses; trim the Go caches past 25 GB in all")
     options = parser.parse_args()
@@ -116,8 +116,7 @@ def status(store: Store) -> None:
 def prune(store: Store) -> None:
     store.clear_scratch()
     kept = references(store)
-    keep = {entry for version in available() for entry in kept.get(version, set())}
-    keep |= {store.path(golang.product(name).step()) for name in golang.TOOLS}
+    keep = {entry for name in (*available(), *TOOLS) for entry in kept.get(name, set())}
     gone = store.prune(keep)
     say(f"removed {len(gone)} outputs that no bundle and no test uses")
     # The Go caches are the machine's own: other work profits from them, so only the excess goes, rebuildable first.

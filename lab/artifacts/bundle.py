@@ -13,13 +13,16 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import golang
+from . import golang, llm
 from .catalogue import Plan, plan
 from .errors import BuildError
 from .golang import go_caches
 from .progress import Progress
 from .release import load
 from .store import RECORD, Step, Store
+
+# What only tests use: in no bundle, built when one of them asks.
+TOOLS = (*golang.TOOLS, *llm.NAMES)
 
 
 def build(version: str, store: Store, say: t.Callable[[str], None] = print) -> Path:
@@ -37,20 +40,21 @@ def build(version: str, store: Store, say: t.Callable[[str], None] = print) -> P
         bundle = _lay(version, todo, store)
     finally:
         _write_timings(version, store, progress)
-    _write_references(version, todo, store)
+    _write_references(version, todo.steps, store)
     say(f"{version}: {len(todo.steps)} outputs, {len(missing)} built in {progress.seconds():.1f} s; bundle {bundle}")
     return bundle
 
 
 def build_tool(name: str, store: Store, say: t.Callable[[str], None] = print) -> Path:
-    """One output that belongs to no bundle. Caller holds the cache's lock. Returns its folder."""
-    step = golang.product(name).step()
-    if not store.has(step):
+    """One output that belongs to no bundle, and what it is made of. Caller holds the cache's lock. Returns its folder."""
+    steps = llm.steps(name, store) if name in llm.NAMES else [golang.product(name).step()]
+    missing = [step for step in steps if not store.has(step)]
+    if missing:
         store.clear_scratch()
-        _check_disk([step], store)
-        progress = Progress([step], say)
-        _run([step], store, progress)
-    return store.path(step)
+        _check_disk(missing, store)
+        _run(missing, store, Progress(missing, say))
+    _write_references(name, steps, store)
+    return store.path(steps[-1])
 
 
 def _run(missing: list[Step], store: Store, progress: Progress) -> None:
@@ -75,7 +79,7 @@ def _check_disk(missing: list[Step], store: Store) -> None:
     free: dict[int, tuple[int, Path]] = {}
     for step in missing:
         # Most of a Go step's room is taken by the module and build caches, which may be on another disk.
-        folder = store.root if step.light or step.name.startswith("debian") else _existing(go_caches()[0])
+        folder = store.root if step.light or step.name.startswith(("debian", "llm")) else _existing(go_caches()[0])
         device = folder.stat().st_dev
         needed[device] = needed.get(device, 0) + step.disk_mb
         free[device] = (shutil.disk_usage(folder).free // 10**6, folder)
@@ -137,11 +141,11 @@ def _is_laid(final: Path, text: str, members: t.Mapping[str, tuple[Path, dict[st
     return all((final / path).is_file() and (final / path).samefile(source) for path, (source, _entry) in members.items())
 
 
-def _write_references(version: str, todo: Plan, store: Store) -> None:
-    """What `prune` must keep."""
-    path = store.root / "references" / f"{version}.json"
+def _write_references(name: str, steps: t.Iterable[Step], store: Store) -> None:
+    """What `prune` must keep, for a release or a tool."""
+    path = store.root / "references" / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(sorted(str(store.path(step).relative_to(store.root)) for step in todo.steps), indent=1))
+    path.write_text(json.dumps(sorted(str(store.path(step).relative_to(store.root)) for step in steps), indent=1))
 
 
 def references(store: Store) -> dict[str, set[Path]]:

@@ -31,12 +31,12 @@ XTABLES_NAMES = [f"{family}tables{verb}" for family in ("ip", "ip6") for verb in
 BUSYBOX_NAMES = ("cat", "cp", "ls", "mkdir", "mv", "rm", "sh", "sleep")
 
 
-def packages_step(names: t.Iterable[str], cache: Path) -> Step:
+def packages_step(names: t.Iterable[str], cache: Path, name: str = "debian-packages") -> Step:
     """The repository: the packages with everything they depend on down to libc6, so that any Debian 12 host is served."""
     wanted = sorted({*names, *ALSO})
     state = cache / "downloads" / "apt"
     return Step(
-        name="debian-packages",
+        name=name,
         inputs={"wanted": wanted, "closure": _closure(wanted, state), "recipe": 1},
         make=lambda out: _make_repository(out, wanted, state),
         seconds=30,
@@ -100,11 +100,16 @@ def tools_step(packages: Step, packages_path: Path) -> Step:
     )
 
 
-def _make_tools(out: Path, packages: Path) -> None:
-    """out/NAME is the file tree of one image layer."""
-    root = out.parent / "root"
+def unpacked(packages: Path, root: Path) -> Path:
+    """:returns: the folder, with the files of all packages in it; none of them is configured."""
     for deb in sorted(packages.glob("*.deb")):
         run(["dpkg-deb", "-x", str(deb), str(root)])
+    return root
+
+
+def _make_tools(out: Path, packages: Path) -> None:
+    """out/NAME is the file tree of one image layer."""
+    root = unpacked(packages, out.parent / "root")
     closure = Closure(root)
     closure.copy(out / "nft", ["usr/sbin/nft"])
     plugins = [str(path.relative_to(root)) for path in (root / "usr/lib/x86_64-linux-gnu/xtables").glob("*.so")]

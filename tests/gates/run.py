@@ -27,7 +27,8 @@ DOCS = Path(os.environ["IRONRACK_DOCS_VENV"]) / "bin"
 COLLECTIONS = Path(os.environ["ANSIBLE_COLLECTIONS_PATH"])
 LINKED = COLLECTIONS / "ansible_collections" / "ironrack" / "cluster"
 # Seconds that each gate may take before it counts as broken: about three times its cold time on two cores.
-LIMITS = {"unit": 600, "lint": 300, "docs-lint": 300, "sanity": 1200, "importer": 420, "bundle": 3600, "prometheus": 180, "molecule": 2700, "long": 7200}
+LIMITS = {"unit": 600, "lint": 300, "docs-lint": 300, "sanity": 1200, "importer": 420, "bundle": 3600, "prometheus": 180, "llm": 180, "molecule": 2700,
+          "long": 7200}
 SCENARIOS = ("default", "small", "own_parts", "etcd_apart", "kills")
 # What `make test` has no time for: `make long`, before a release.
 LONG = ("ipv6", "kills_everywhere", "kills_join", "changes")
@@ -182,6 +183,17 @@ def prometheus():
         limit=LIMITS["prometheus"])
 
 
+def llm():
+    """The application that releases are tried on: its real server with a random model, its switches and its drains."""
+    folders = {}
+    for name in ("llm-wheel", "llm-image"):
+        said = CACHE / (name + ".txt")
+        with said.open("w") as output:
+            run([TEST / "python", "-m", "lab.artifacts", "tool", name], limit=LIMITS["unit"], output=output)
+        folders["IRONRACK_%s" % name.upper().replace("-", "_")] = said.read_text().splitlines()[-1]
+    run([TEST / "python", "-m", "pytest", "-q", "tests/real/test_llm.py"], cwd=LINKED, env=folders, limit=LIMITS["llm"])
+
+
 def molecule(scenario):
     """One scenario on lab hosts."""
     reasons = CACHE / "reasons"
@@ -194,7 +206,7 @@ def molecule(scenario):
 
 
 GATES = {"unit": unit, "lint": lint, "docs-lint": docs_lint, "sanity": sanity, "importer": importer, "bundle": bundle, "etcd": etcd,
-         "prometheus": prometheus}
+         "prometheus": prometheus, "llm": llm}
 
 
 def chosen(name):

@@ -1,0 +1,4 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An OpenAI-compatible server that tests release: llama.cpp with a random model, and switches that spoil it on purpose."""
