@@ -169,6 +169,17 @@ def etcd():
     run([TEST / "python", "-m", "pytest", "-q", "tests/real/test_etcd.py"], cwd=LINKED, env={"IRONRACK_ETCD_BIN": str(binaries)}, limit=LIMITS["unit"])
 
 
+def nginx():
+    """The upstream module against the bundle's NGINX, with a DNS server and pods on loopback addresses."""
+    folder = CACHE / "nginx-for-tests"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    archive = next((CACHE / "bundle").glob("*/files/nginx-*.tar.gz"))
+    run(["tar", "-xzf", archive, "-C", folder, "--strip-components=1"])
+    run([TEST / "python", "-m", "pytest", "-q", "tests/real/test_nginx.py"], cwd=LINKED, env={"IRONRACK_NGINX": str(folder / "sbin" / "nginx")},
+        limit=LIMITS["unit"])
+
+
 def molecule(scenario):
     """One scenario on lab hosts."""
     reasons = CACHE / "reasons"
@@ -180,7 +191,8 @@ def molecule(scenario):
         raise GateError("%s\n%s" % (error, reasons.read_text() if reasons.exists() else "no step said why: see above")) from error
 
 
-GATES = {"unit": unit, "lint": lint, "docs-lint": docs_lint, "sanity": sanity, "importer": importer, "bundle": bundle, "etcd": etcd}
+GATES = {"unit": unit, "lint": lint, "docs-lint": docs_lint, "sanity": sanity, "importer": importer, "bundle": bundle, "etcd": etcd,
+         "nginx": nginx}
 
 
 def chosen(name):

@@ -196,9 +196,9 @@ class Unit:
     def start(self):
         self.process = subprocess.Popen([str(self.binary), "-c", str(self.config), "-g", "daemon off;"])
 
-    def stop(self, how=signal.SIGTERM):
+    def stop(self):
         if self.process is not None:
-            self.process.send_signal(how)
+            self.process.terminate()  # never SIGKILL: workers outlive their master
             self.process.wait(20)
             self.process = None
 
@@ -255,7 +255,7 @@ class Site:
                 time.sleep(0.02)
 
     def stop(self):
-        self.unit.stop(signal.SIGKILL)
+        self.unit.stop()
         self.cluster.stop()
         self.dns.stop()
 
@@ -267,7 +267,7 @@ class Site:
 
     def apply(self, generation, check=False, **options):
         """Have the balancer serve it."""
-        return Balancer(self.client, 10, options.get("address_wait", 10)).converge(self.describe(generation, **options), check)
+        return Balancer(self.client, options.get("wait", 10), options.get("address_wait", 10)).converge(self.describe(generation, **options), check)
 
     def remove(self, generation, check=False):
         """Have the balancer know nothing of it."""

@@ -8,6 +8,7 @@ IRONRACK_NGINX names the binary; the gate unpacks it from the bundle.
 from __future__ import annotations
 
 import collections
+import concurrent.futures
 import json
 import re
 import socket
@@ -44,14 +45,17 @@ def site_fixture(tmp_path):
     assert not [line for line in (tmp_path / "log-error.log").read_text().splitlines() if re.search(r"\[(alert|crit)\]", line)]
 
 
-def releases_of(site, keys, at_once=100):
+def releases_of(site, keys, at_once=250):
     """:returns: the release that each key's request was answered by."""
-    client = Client(site.port)
-    found = []
-    for start in range(0, len(keys), at_once):
-        found += client.many([("/", key) for key in keys[start:start + at_once]])
-    client.close()
-    return [body.split()[0] for body in found]
+    def part(start):
+        # NGINX ends a connection at its thousandth request, in the middle of what was sent ahead.
+        client = Client(site.port)
+        bodies = client.many([("/", key) for key in keys[start:start + at_once]])
+        client.close()
+        return [body.split()[0] for body in bodies]
+
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        return [release for found in pool.map(part, range(0, len(keys), at_once)) for release in found]
 
 
 def log_of(site, count=1):
@@ -175,3 +179,250 @@ def test_twenty_switches_lose_no_request_and_no_stream(site):
     assert clients.failures == []
     assert clients.counts["green"] > 100 and clients.counts["blue"] > 100 and clients.counts["closed"] > 20
     assert whole == [True] * 100
+
+
+def test_a_killed_run_is_finished_by_the_next(site, monkeypatch):
+    site.apply(1)
+
+    def killed(*dummy):
+        raise Killed
+
+    for generation, (where, weight) in enumerate((("reload", 10), ("write", 20), ("set_aside", 30), ("drop_aside", 40), ("accepting", 50)), 2):
+        monkeypatch.setattr(site.client, where, killed)
+        with pytest.raises(Killed):
+            site.apply(generation, candidate="green", weight=weight)
+        monkeypatch.undo()
+        reloads = site.unit.reloads
+        predicted = site.apply(generation, check=True, candidate="green", weight=weight)
+        result = site.apply(generation, candidate="green", weight=weight)
+        assert result["changed"] == predicted["changed"] == (where != "drop_aside")
+        assert site.unit.reloads - reloads == (where != "drop_aside")
+        assert site.client.running("web").served.weight == weight and site.client.former("web") is None
+    # the removal too
+    monkeypatch.setattr(site.client, "reload", killed)
+    with pytest.raises(Killed):
+        site.remove(9)
+    monkeypatch.undo()
+    assert site.client.read("web") is None and site.client.services() == ["web"] and site.client.running("web").generation == 6
+    assert site.remove(9)["reasons"] == ["the workers run generation 6: 50 % green, 50 % blue"]
+    assert site.client.running("web") is None and site.client.services() == []
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_killed_creation_and_a_killed_addition_are_finished(site, monkeypatch, number):
+    left = [0]
+
+    def reload():
+        left[0] -= 1
+        if not left[0]:
+            raise Killed
+        site.unit.reload("", 0)
+
+    # both reloads of each: the one that adds a release, the one that gives it traffic
+    for generation, wanted in ((1, dict(names=("blue",))), (2, dict(candidate="green", weight=25))):
+        left[0] = number
+        monkeypatch.setattr(site.client, "reload", reload)
+        with pytest.raises(Killed):
+            site.apply(generation, **wanted)
+        monkeypatch.undo()
+        if generation == 2:
+            assert set(releases_of(site, KEYS[:200])) == {"blue"}  # nobody has lost anything
+        assert site.apply(generation, **wanted)["changed"] and not site.apply(generation, **wanted)["changed"]
+    assert set(releases_of(site, KEYS[:200])) == {"blue", "green"}
+
+
+def test_a_new_release_gets_its_traffic_when_its_addresses_are_known(site):
+    site.apply(1, names=("blue",))
+    site.dns.delay = 0.5
+    with Clients(site, 8) as clients:
+        result = site.apply(2, candidate="green", weight=50)
+        time.sleep(0.5)
+    assert result["added"] == ["green"] and clients.failures == [] and clients.counts["green"] > 10
+
+    # one without pods gets nothing, and is not taken for done by the next run either
+    site.dns.delay = 0
+    site.dns.names["red.test"] = []
+    for dummy in range(2):
+        with pytest.raises(NotConfirmed, match="release red .*last seen: 502 from no address|last seen: 502 from web.red"):
+            site.apply(3, names=("blue", "green", "red"), candidate="red", weight=50, address_wait=1)
+        assert set(releases_of(site, KEYS[:500])) == {"blue", "green"}
+    # a name that is in use keeps its address
+    site.apply(4, candidate="green", weight=50)
+    site.cluster.port += 1
+    with pytest.raises(IronrackError, match="release blue has 50 % of the traffic at blue.test"):
+        site.apply(5, candidate="green", weight=50)
+
+
+def test_what_nginx_refuses_is_not_put_in_place(site):
+    site.apply(1)
+    former = site.client.read("web")
+    # another file of the host has the same name on the same port: a mere warning of NGINX
+    (site.root / "http.d" / "other.conf").write_text("server { listen %d; server_name twice.test; }" % site.port)
+    with pytest.raises(Refused, match=r"\[warn\] conflicting server name"):
+        site.apply(2, server_names=["twice.test"])
+    assert site.client.read("web") == former and site.client.running("web").generation == 1
+    (site.root / "http.d" / "other.conf").unlink()
+
+    # a port that another process has: NGINX's test does not see it, its reload does
+    with socket.socket() as other:
+        other.bind(("0.0.0.0", 0))
+        other.listen(1)
+        with pytest.raises(NotConfirmed, match="The former file is back in place; NGINX goes on with generation 1"):
+            site.apply(2, port=other.getsockname()[1], wait=1)
+    assert site.client.read("web") == former and site.client.former("web") is None and site.client.running("web").generation == 1
+    assert not [path.name for path in site.root.glob(".trial*")]
+    # a later try, by its own generation, goes through
+    assert site.apply(2)["changed"] and set(releases_of(site, KEYS[:100])) == {"blue"}
+
+
+def test_without_nginx_the_file_is_written_and_nothing_passes(site):
+    site.apply(1)
+    site.unit.stop()
+    for dummy in range(2):
+        with pytest.raises(NotConfirmed, match="does not run on this host"):
+            site.apply(2, candidate="green", weight=5)
+    assert status_of(site.client.read("web")).generation == 2
+    info = nginx_upstream_info.ask(site.client, "web", False)
+    assert not info["in_step"] and info["disk"]["generation"] == 2 and info["error"]
+    site.start()
+    assert not site.apply(2, candidate="green", weight=5)["changed"]
+
+
+def test_a_post_that_was_sent_is_never_sent_again(site):
+    blue = site.cluster.pods("blue", 1, 2)
+    site.apply(1, keepalive_idle=1, max_fails=0)
+    client = Client(site.port)
+    site.cluster.modes[blue[0]] = "drop"
+    statuses = collections.Counter(client.ask("/order/%d" % number, "POST", "x")[0] for number in range(40))
+    arrived = collections.Counter(path for dummy, dummy, method, path, dummy, dummy in site.cluster.seen if method == "POST")
+    assert statuses[502] > 5 and statuses[200] > 5 and sum(statuses.values()) == 40
+    assert len(arrived) == 40 and set(arrived.values()) == {1}
+    # a GET may be: nobody notices
+    assert {client.ask("/%d" % number)[0] for number in range(40)} == {200}
+    client.close()
+    tries = [line["upstream_status"] for line in log_of(site, 40)]
+    assert "502, 200" in tries and "200" in tries
+
+
+def test_what_pods_and_logs_are_told(site):
+    site.apply(7, candidate="green", weight=100, tester_header="X-Release", tester_networks=["127.0.0.0/8"])
+    client = Client(site.port)
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    answer = client.ask("/a?key=secret", X_Client="c", X_Request_Id="mine-1", traceparent=parent, X_Forwarded_For="203.0.113.9")
+    assert answer[1]["x-request-id"] == "mine-1" and answer[2].startswith("green")
+    told = site.cluster.seen[-1][4]
+    assert told["x-request-id"] == "mine-1" and told["traceparent"] == parent and told["x-forwarded-for"] == "127.0.0.1"
+    assert (told["x-forwarded-proto"], told["x-forwarded-host"], told["host"]) == ("http", "web", "web")
+    line = log_of(site)[0]
+    assert (line["service"], line["release"], line["generation"], line["status"], line["direct"]) == ("web", "green", "7", "200", "0")
+    assert line["path"] == "/a" and line["request_id"] == "mine-1" and line["traceparent"] == parent and line["completion"] == "OK"
+    assert re.match(r"127\.0\.91\.[34]:\d+$", line["upstream_addr"]) and line["upstream_status"] == "200"
+    assert "secret" not in json.dumps(line)
+    # what is no request ID is replaced
+    assert re.match("[0-9a-f]{32}$", client.ask(X_Request_Id='"; drop')[1]["x-request-id"])
+    # testers choose
+    assert client.ask(X_Release="blue")[2].startswith("blue") and client.ask(X_Release="none")[2].startswith("green")
+    client.close()
+    assert [line["direct"] for line in log_of(site, 2)] == ["1", "0"]
+    # others do not
+    site.apply(8, candidate="green", weight=100, tester_header="X-Release", tester_networks=["192.0.2.0/24"])
+    client = Client(site.port)
+    assert client.ask(X_Release="blue")[2].startswith("green")
+    client.close()
+
+
+def test_switched_off_and_the_fallback(site):
+    site.cluster.pods("spare", 9)
+    spare = [{"host": "127.0.91.9", "port": site.cluster.port}]
+    site.apply(1, fallback=spare)
+    # no ready pod at all: the backup
+    site.dns.names["blue.test"] = []
+    time.sleep(1.5)
+    assert set(releases_of(site, KEYS[:300])) == {"spare"}
+    site.cluster.pods("blue", 1, 2)
+    time.sleep(1.5)
+    assert set(releases_of(site, KEYS[:300])) == {"blue"}
+    site.apply(2, fallback=spare, serve="fallback")
+    assert set(releases_of(site, KEYS[:300])) == {"spare"} and log_of(site)[0]["release"] == "fallback"
+    site.apply(3, fallback=spare, serve="nobody", retry_after=3)
+    client = Client(site.port)
+    status, headers, body = client.ask()
+    client.close()
+    assert status == 503 and headers["retry-after"] in ("3", "6", "12") and json.loads(body)["error"]["type"] == "unavailable"
+    site.apply(4, fallback=spare)
+    assert set(releases_of(site, KEYS[:300])) == {"blue"}
+
+
+def test_overload_is_refused_with_a_time_to_come_again(site):
+    site.apply(1, key_rate=1, key_burst=5, client_rate=1000, client_burst=1000, connections=10)
+    client = Client(site.port)
+    answers = [client.ask(X_Client="greedy") for dummy in range(20)]
+    assert collections.Counter(status for status, dummy, dummy in answers).keys() == {200, 429}
+    assert {headers.get("retry-after") for status, headers, dummy in answers if status == 429} <= {"2", "4", "8"}
+    assert client.ask(X_Client="modest")[0] == 200
+    # the pods' own refusal passes as it is, and gets a time
+    for address in site.cluster.pods("blue", 1, 2):
+        site.cluster.modes[address] = "busy"
+    status, headers, body = client.ask(X_Client="other")
+    assert (status, body) == (503, "later") and headers["retry-after"] in ("2", "4", "8")
+    client.close()
+    # another key under the same name of the limit: a reload would refuse the zone
+    site.apply(2, key_rate=1, key_burst=5, connections=10, client_key="cookie:user")
+
+
+def test_a_conversation_stays_on_its_pod(site):
+    site.cluster.pods("blue", 1, 2, 5, 6)
+    site.apply(1, sticky_key="header:X-Conversation")
+    time.sleep(0.3)
+    client, pods = Client(site.port), collections.defaultdict(set)
+    for number in range(200):
+        pods[number % 20].add(client.ask(X_Conversation="talk-%d" % (number % 20))[2])
+    assert {len(found) for found in pods.values()} == {1} and len(set.union(*pods.values())) > 1
+    assert len({client.ask()[2] for dummy in range(50)}) > 1
+    client.close()
+
+
+def test_a_share_of_requests_is_mirrored(site):
+    site.apply(1, mirror_release="green", mirror_share=50)
+    client = Client(site.port)
+    for number in range(200):
+        assert client.ask("/copied/%d" % number, "POST", "text")[2].startswith("blue")
+    client.close()
+    time.sleep(0.5)
+    copies = collections.Counter((release, path) for release, dummy, dummy, path, dummy, body in site.cluster.seen if body == "text")
+    assert set(copies.values()) == {1}
+    assert 60 < len([path for release, path in copies if release == "green"]) < 140
+
+
+def test_tls(site, tmp_path):
+    for name in ("first", "second"):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=" + name,
+                        "-keyout", tmp_path / "tls.key", "-out", tmp_path / "tls.crt"], check=True, capture_output=True)
+        result = site.apply(1, certificate=str(tmp_path / "tls.crt"), certificate_key=str(tmp_path / "tls.key"))
+        assert result["changed"]  # a renewed certificate reaches what runs
+        context = ssl.create_default_context(cafile=str(tmp_path / "tls.crt"))
+        context.check_hostname = False
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        with context.wrap_socket(socket.create_connection(("127.0.0.1", site.port), 5)) as connection:
+            assert connection.version() == "TLSv1.3" and connection.selected_alpn_protocol() == "h2"
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with pytest.raises(ssl.SSLError):
+        context.wrap_socket(socket.create_connection(("127.0.0.1", site.port), 5))
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"candidate": "green", "weight": 1}, {"candidate": "green", "weight": 99}, {"candidate": "green", "weight": 100}, {"serve": "nobody"},
+    {"fallback": [{"host": "2001:db8::1", "port": 80}, {"host": "spare.test", "port": 81}], "serve": "fallback"},
+    {"fallback": [{"host": "192.0.2.1", "port": 80}], "sticky_key": "cookie:session"}, {"sticky_key": "address", "client_key": "cookie:user_id"},
+    {"client_rate": 5, "client_burst": 3, "key_rate": 2, "connections": 100}, {"address_family": "both"},
+    {"address_family": "ipv6", "resolver": "[::1]:5353"}, {"trusted_proxies": ["192.0.2.0/24", "2001:db8::/32"], "server_names": ["a.test", "*.b.test"]},
+    {"tester_header": "X-Ironrack-Release", "tester_networks": ["192.0.2.0/24", "2001:db8::/32"], "mirror_release": "green", "mirror_share": 100},
+], ids=lambda options: "-".join(options) or "least")
+def test_nginx_finds_no_fault(site, options):
+    text = render(site.describe(1, **options))
+    site.client.test("web", text)
+    assert is_intact(text)
+    # beside it, one whose name and releases look alike
+    (site.root / "http.d" / "web.conf").write_text(text)
+    alike = site.describe(1, **dict(options, server_names=["c.test"]))
+    site.client.test("web-blue", render(alike._replace(service="web-blue")))
