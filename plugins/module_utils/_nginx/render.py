@@ -9,8 +9,6 @@ This is a private module_utils package: it may change in any release.
 """
 from __future__ import annotations
 
-import hashlib
-
 from .generation import MARK, UNSIGNED, Status, sign, status_json
 from .traffic import FALLBACK, is_address, shares
 
@@ -68,9 +66,9 @@ class Names:
         """:returns: the upstream of a release."""
         return "%s.%s" % (self.service, release)
 
-    def limit_zone(self, kind, key):
-        """:returns: a zone of a limit. Its name changes with its key, because a reload refuses a zone whose key has changed, and `nginx -t` does not."""
-        return "limit.%s.%s.%s" % (self.service, kind, hashlib.sha256(key.encode()).hexdigest()[:8])
+    def limit_zone(self, kind):
+        """:returns: a zone of a limit."""
+        return "limit.%s.%s" % (self.service, kind)
 
 
 def block(head, lines):
@@ -182,18 +180,23 @@ def refusals(traffic, names):
 
 
 def limits(traffic, names):
-    """:returns: (kind, key, zone, rate, burst) of each rate that is limited."""
+    """The rates that are limited.
+
+    A reload refuses a zone whose key is another one than before, and `nginx -t` does not see it: the keys are the same variables whatever the
+    options say.
+
+    :returns: (key, zone, rate, burst) of each.
+    """
     settings = traffic.settings
     kinds = (("client", "$binary_remote_addr"), ("key", names.variable("client")))
-    return [(kind, key, names.limit_zone(kind, key), settings[kind + "_rate"], settings[kind + "_burst"])
-            for kind, key in kinds if settings[kind + "_rate"]]
+    return [(key, names.limit_zone(kind), settings[kind + "_rate"], settings[kind + "_burst"]) for kind, key in kinds if settings[kind + "_rate"]]
 
 
 def limit_zones(traffic, names):
     """Zones of rates and of requests in flight."""
-    lines = ["limit_req_zone %s zone=%s:%s rate=%dr/s;" % (key, zone, LIMIT_ZONE, rate) for dummy, key, zone, rate, dummy in limits(traffic, names)]
+    lines = ["limit_req_zone %s zone=%s:%s rate=%dr/s;" % (key, zone, LIMIT_ZONE, rate) for key, zone, rate, dummy in limits(traffic, names)]
     if traffic.settings["connections"]:
-        lines.append("limit_conn_zone %s zone=%s:1m;" % (names.service, names.limit_zone("all", names.service)))
+        lines.append("limit_conn_zone %s zone=%s:1m;" % (names.service, names.limit_zone("all")))
     return lines
 
 
@@ -228,10 +231,10 @@ def server(traffic, names):
               "client_max_body_size %dm;" % settings["max_body_mb"],
               "add_header X-Request-Id %s always;" % names.variable("request_id"),
               "add_header Retry-After %s always;" % names.variable("retry_after")]
-    for dummy, dummy, zone, dummy, burst in limits(traffic, names):
+    for dummy, zone, dummy, burst in limits(traffic, names):
         lines.append("limit_req zone=%s%s;" % (zone, " burst=%d nodelay" % burst if burst else ""))
     if settings["connections"]:
-        lines.append("limit_conn %s %d;" % (names.limit_zone("all", names.service), settings["connections"]))
+        lines.append("limit_conn %s %d;" % (names.limit_zone("all"), settings["connections"]))
     lines += ["limit_req_status 429;", "limit_conn_status 503;"]
     return block("server", lines + location(traffic, names) + mirror_location(traffic, names))
 
