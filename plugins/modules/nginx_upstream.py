@@ -77,7 +77,7 @@ options:
     default: releases
   fallback:
     description:
-      - Servers that take the requests with O(serve=fallback), the first that answers.
+      - Servers that take the requests with O(serve=fallback). The first takes them all, the others while it does not answer.
       - Without O(sticky_key) they are also the backup of each release while none of its pods can be reached.
     type: list
     elements: dict
@@ -219,7 +219,9 @@ options:
     type: str
     default: /health
   access_log:
-    description: The log, a JSON object for each request. C(/var/log/nginx/service-NAME.log) where left out.
+    description:
+      - The log, a JSON object for each request. C(/var/log/nginx/service-NAME.log) where left out.
+      - Errors of the service stand beside it, in C(service-NAME-error.log).
     type: path
   config:
     description: NGINX's main configuration, which includes C(*.conf) of O(folder).

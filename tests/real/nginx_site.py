@@ -125,6 +125,8 @@ class Pod(asyncio.Protocol):
         for dummy in range(int(seconds * 10)):
             self._transport.write(b"6\r\ntoken \r\n")
             await asyncio.sleep(0.1)
+            if self._cluster.modes.get(self._address) == "break":
+                return self._transport.abort()
         self._transport.write(b"0\r\n\r\n")
 
 

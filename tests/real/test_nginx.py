@@ -331,6 +331,22 @@ def test_what_pods_and_logs_are_told(site):
     client.close()
 
 
+def test_a_stream_that_breaks_is_told_from_a_whole_one(site):
+    blue = site.cluster.pods("blue", 1)
+    site.apply(1)
+    client = Client(site.port)
+    assert client.ask("/stream/0.3")[2] == "token " * 3
+    site.cluster.modes[blue[0]] = "break"
+    with pytest.raises(OSError):
+        client.ask("/stream/0.3")
+    client.close()
+    whole, broken = log_of(site, 2)
+    # For NGINX both are complete answers; the error log says which one the pod broke off.
+    assert [(line["status"], line["completion"], line["upstream_status"]) for line in (whole, broken)] == [("200", "OK", "200")] * 2
+    errors = (site.root / "web-error.log").read_text()
+    assert "*%s upstream prematurely closed connection" % broken["connection"] in errors and errors.count("prematurely") == 1
+
+
 def test_switched_off_and_the_fallback(site):
     site.cluster.pods("spare", 9)
     spare = [{"host": "127.0.91.9", "port": site.cluster.port}]

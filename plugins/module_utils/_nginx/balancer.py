@@ -118,7 +118,10 @@ class Balancer:
 
     def _await_answer(self, traffic, release):
         def condition():
-            status, addresses = self._nginx.probe(traffic.service, release.name)
+            try:
+                status, addresses = self._nginx.probe(traffic.service, release.name)
+            except HttpError as error:
+                return False, str(error)
             return status < SERVER_ERROR, "%d from %s" % (status, addresses or "no address")
 
         try:

@@ -18,13 +18,15 @@ LIMIT_ZONE = "10m"
 # What a client may send as the ID of its request; anything else is replaced, because it goes into headers and logs.
 REQUEST_ID = "~^[A-Za-z0-9._-]{1,128}$"
 # One line for each request, written when it ends. upstream_addr, upstream_status and the times hold every try, separated by commas.
+# completion is empty where the client went away. It says OK of a stream that the pod broke off: that stands in the error log alone, as
+# "upstream prematurely closed connection" behind an asterisk and the number of the connection.
 LOG_FIELDS = (
     ("time", "$msec"), ("service", ""), ("generation", ""), ("release", ""), ("direct", ""), ("remote_addr", "$remote_addr"), ("method", "$request_method"),
     ("host", "$host"), ("path", "$uri"), ("protocol", "$server_protocol"), ("status", "$status"), ("bytes_sent", "$bytes_sent"),
     ("request_time", "$request_time"), ("completion", "$request_completion"), ("upstream_addr", "$upstream_addr"),
     ("upstream_status", "$upstream_status"), ("upstream_connect_time", "$upstream_connect_time"), ("upstream_header_time", "$upstream_header_time"),
     ("upstream_response_time", "$upstream_response_time"), ("limit_req", "$limit_req_status"), ("limit_conn", "$limit_conn_status"),
-    ("request_id", ""), ("traceparent", "$http_traceparent"))
+    ("connection", "$connection"), ("request_id", ""), ("traceparent", "$http_traceparent"))
 
 
 def render(traffic, served=None, releases=None, certificate=""):
@@ -225,6 +227,7 @@ def server(traffic, names):
     if settings["trusted_proxies"]:
         lines += ["set_real_ip_from %s;" % network for network in settings["trusted_proxies"]] + ["real_ip_header X-Forwarded-For;", "real_ip_recursive on;"]
     lines += ["access_log %s %s;" % (settings["access_log"], names.service),
+              "error_log %s error;" % settings["error_log"],
               "keepalive_timeout %ds;" % settings["client_keepalive_idle"],
               # An idle connection outlives a reload by this: without it a request that is just on its way meets a closed socket.
               "keepalive_min_timeout %ds;" % settings["client_keepalive_min"],
@@ -235,7 +238,9 @@ def server(traffic, names):
         lines.append("limit_req zone=%s%s;" % (zone, " burst=%d nodelay" % burst if burst else ""))
     if settings["connections"]:
         lines.append("limit_conn %s %d;" % (names.limit_zone("all"), settings["connections"]))
-    lines += ["limit_req_status 429;", "limit_conn_status 503;"]
+    lines += ["limit_req_status 429;", "limit_conn_status 503;",
+              # Who is refused stands in the access log; the error log is for what is broken.
+              "limit_req_log_level notice;", "limit_conn_log_level notice;"]
     return block("server", lines + location(traffic, names) + mirror_location(traffic, names))
 
 
@@ -280,6 +285,7 @@ def proxy(traffic, names, target):
         "proxy_read_timeout %ds;" % settings["response_timeout"],
         "proxy_next_upstream error timeout;",
         "proxy_next_upstream_tries %d;" % settings["tries"],
+        "proxy_hide_header X-Request-Id;",
         # A stream reaches the client token by token.
         "proxy_buffering off;"]
 
@@ -294,6 +300,7 @@ def status_server(traffic, names, releases, status):
             "allow 127.0.0.1;", "allow ::1;", "deny all;", "proxy_http_version 1.1;", 'proxy_set_header Connection "";', "proxy_set_header Host $host;",
             "proxy_pass http://%s%s;" % (names.upstream(release.name), settings["probe_path"]),
             "proxy_connect_timeout %dms;" % settings["connect_timeout_ms"], "proxy_read_timeout 5s;", "proxy_next_upstream error timeout;",
+            "proxy_next_upstream_timeout 1s;",
             "add_header X-Upstream-Addr $upstream_addr always;"])
     return block("server", lines + block("location /", ["return 404;"]))
 

@@ -77,8 +77,9 @@ def parse(params):
     if found:
         raise BadTraffic("the traffic of %s cannot be meant: %s" % (params["name"], "; ".join(found)), problems=found)
     health = urlsplit(params["health_url"])
+    log = params["access_log"] or "/var/log/nginx/service-%s.log" % params["name"]
     derived = {"health_listen": "%s%d" % ("[::]:" if ":" in health.hostname else "", health.port or 80),
-               "access_log": params["access_log"] or "/var/log/nginx/service-%s.log" % params["name"]}
+               "access_log": log, "error_log": re.sub(r"(\.log)?\Z", "-error.log", log, count=1)}
     return Traffic(params["name"], params["generation"], releases, routing, dict(params, **derived))
 
 

@@ -27,6 +27,7 @@ def test_the_defaults_and_an_ordinary_description_are_fine():
     assert problems() == [] and problems(candidate="green", weight=5) == []
     traffic = parse(GOOD)
     assert traffic.settings["health_listen"] == "8080" and traffic.settings["access_log"] == "/var/log/nginx/service-web.log"
+    assert traffic.settings["error_log"] == "/var/log/nginx/service-web-error.log"
     assert parse(dict(GOOD, health_url="http://[::1]:8080")).settings["health_listen"] == "[::]:8080"
 
 
