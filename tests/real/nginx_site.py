@@ -94,7 +94,7 @@ class Pod(asyncio.Protocol):
     def data_received(self, data):
         self._data += data
         while b"\r\n\r\n" in self._data:
-            head, dummy, rest = self._data.partition(b"\r\n\r\n")
+            head, rest = self._data.split(b"\r\n\r\n", 1)
             lines = head.decode().split("\r\n")
             headers = dict(line.lower().split(": ", 1) for line in lines[1:])
             length = int(headers.get("content-length", 0))
@@ -104,7 +104,7 @@ class Pod(asyncio.Protocol):
             self._request(lines[0].split(), headers, rest[:length].decode())
 
     def _request(self, request, headers, body):
-        cluster, (method, path, dummy) = self._cluster, request
+        cluster, (method, path) = self._cluster, request[:2]
         if path == "/health":
             return self._answer(200, "ready")
         cluster.seen.append((self._release, self._address, method, path, headers, body))

@@ -442,3 +442,16 @@ def test_nginx_finds_no_fault(site, options):
     (site.root / "http.d" / "web.conf").write_text(text)
     alike = site.describe(1, **dict(options, server_names=["c.test"]))
     site.client.test("web-blue", render(alike._replace(service="web-blue")))
+
+
+def test_nginx_finds_room_for_many_services_with_long_names(site):
+    release = "r" * 63
+    host = ".".join(["h" * 60] * 4)
+    for number in range(40):
+        name = "s" * 60 + "-%02d" % number
+        traffic = site.describe(1, server_names=["%02d.%s" % (number, ".".join(["n" * 60] * 4))], tester_header="X-R", tester_networks=["192.0.2.0/24"])
+        releases = tuple(entry._replace(name=release[:-1] + entry.name[0], host=host) for entry in traffic.releases)
+        routing = traffic.routing._replace(stable=releases[0].name, candidate=releases[1].name, weight=50)
+        text = render(traffic._replace(service=name, releases=releases, routing=routing))
+        (site.root / "http.d" / (name + ".conf")).write_text(text)
+    site.client.test("web", render(site.describe(1)))
