@@ -172,7 +172,7 @@ options:
     type: int
     default: 5
   client_rate:
-    description: Requests a second from one address, above which the answer is 429; 0 for no limit.
+    description: Requests a second from one address on this balancer, above which the answer is 429; 0 for no limit.
     type: int
     default: 0
   client_burst:
@@ -188,7 +188,7 @@ options:
     type: int
     default: 0
   connections:
-    description: Requests of all clients in flight, above which the answer is 503; 0 for no limit.
+    description: Requests of all clients in flight on this balancer, above which the answer is 503; 0 for no limit.
     type: int
     default: 0
   retry_after:

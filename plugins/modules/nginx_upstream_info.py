@@ -22,7 +22,7 @@ attributes:
     description: Changes nothing.
 options:
   name:
-    description: One service; all that have a file where left out.
+    description: One service; all where left out.
     type: str
 """
 
@@ -87,8 +87,11 @@ def run(module):
     cli = Cli(module)
     nginx = Nginx(cli, Systemd(cli), module.params)
     alive = nginx.is_running()
-    names = [module.params["name"]] if module.params["name"] else nginx.services()
-    return dict(changed=False, alive=alive, services=dict((name, ask(nginx, name, alive)) for name in names))
+    wanted = module.params["name"]
+    services = dict((name, ask(nginx, name, alive)) for name in ([wanted] if wanted else nginx.services()))
+    # A site may have files of its own in the folder.
+    return dict(changed=False, alive=alive, services=dict(
+        (name, known) for name, known in services.items() if wanted or known["disk"] or known["running"]))
 
 
 def main():

@@ -179,7 +179,9 @@ class Balancer:
             return "The new file stays, because what runs was never set aside"
         self._nginx.write(service, former)
         self._nginx.drop_aside(service)
-        return "The former file is back in place; NGINX goes on with generation %s. Its error log says why" % (running.generation if running else "none")
+        if former is None:
+            return "The file was taken away again. NGINX's error log says why"
+        return "The former file is back in place; NGINX goes on with generation %d. Its error log says why" % running.generation
 
 
 def digest_of(status):

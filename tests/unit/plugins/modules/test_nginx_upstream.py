@@ -46,7 +46,10 @@ def test_a_check_run_predicts_and_leaves_the_host_alone(capsys, args, tmp_path):
 def test_without_nginx_running_the_file_is_written_and_the_module_fails(capsys, args, tmp_path):
     assert "does not run on this host" in call(capsys, nginx_upstream, **args)["msg"]
     assert "-t -c" in (tmp_path / "tested").read_text() and os.listdir(args["folder"]) == ["web.conf"]
+    (tmp_path / "http.d" / "foreign.conf").write_text("server {}")
     info = call(capsys, nginx_upstream_info, folder=args["folder"])
+    (tmp_path / "http.d" / "foreign.conf").unlink()
+    assert list(info["services"]) == ["web"]
     assert info["alive"] is False and info["services"]["web"]["disk"]["generation"] == 3
     assert info["services"]["web"]["intact"] and not info["services"]["web"]["in_step"]
     older = call(capsys, nginx_upstream, **dict(args, generation=2))
