@@ -45,6 +45,7 @@ class Dns(threading.Thread):
         super().__init__(daemon=True)
         self.names = {}
         self.delay = 0.0
+        self.dead = False
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
         self.address = "127.0.0.1:%d" % self._socket.getsockname()[1]
@@ -63,6 +64,8 @@ class Dns(threading.Thread):
         self._socket.close()
 
     def _answer(self, query, client):
+        if self.dead:
+            return
         labels, position = [], 12
         while query[position]:
             labels.append(query[position + 1:position + 1 + query[position]].decode())

@@ -231,6 +231,19 @@ def test_a_new_release_gets_its_traffic_when_its_addresses_are_known(site):
         site.apply(5, candidate="green", weight=50)
 
 
+def test_with_the_dns_server_dead_an_abort_moves_the_traffic(site):
+    site.apply(1)
+    site.apply(2, candidate="green", weight=50)
+    site.dns.dead = True
+    with Clients(site, 8) as clients:
+        time.sleep(1.5)  # longer than an answer is valid
+        site.apply(3, candidate="green", weight=0)
+        site.apply(4)
+        time.sleep(1.5)
+    assert clients.failures == [] and clients.counts["green"] > 10
+    assert set(releases_of(site, KEYS[:500])) == {"blue"}
+
+
 def test_what_nginx_refuses_is_not_put_in_place(site):
     site.apply(1)
     former = site.client.read("web")
