@@ -204,12 +204,19 @@ options:
     elements: str
     default: []
   mirror_release:
-    description: A release that gets copies of requests, whose answers are dropped.
+    description:
+      - A release that gets copies of requests, whose answers are dropped.
+      - The next request on a client's HTTP/1.1 connection, and the log line with its C(request_time), wait until the copy has ended. The times
+        of pods in the log do not.
     type: str
   mirror_share:
     description: The part of the requests that is copied, in whole percents.
     type: int
     default: 0
+  mirror_timeout:
+    description: Seconds between two pieces of the answer to a copy, after which it is given up.
+    type: int
+    default: 10
   max_body_mb:
     description: MiB that the body of a request may have.
     type: int
@@ -364,6 +371,7 @@ SPEC = dict(
     tester_networks=dict(type="list", elements="str", default=[]),
     mirror_release=dict(type="str"),
     mirror_share=dict(type="int", default=0),
+    mirror_timeout=dict(type="int", default=10),
     max_body_mb=dict(type="int", default=16),
     probe_path=dict(type="str", default="/health"),
     access_log=dict(type="path"),

@@ -114,6 +114,8 @@ class Pod(asyncio.Protocol):
         mode = cluster.modes.get(self._address)
         if mode == "drop":  # as a process that dies with a request on its hands
             return self._transport.abort()
+        if mode == "hang":
+            return None
         if mode == "busy":
             return self._answer(503, "later")
         if path.startswith("/stream"):

@@ -13,6 +13,7 @@ import re
 import socket
 import ssl
 import subprocess
+import time
 
 import pytest
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.waiting import wait_for
@@ -136,7 +137,6 @@ def test_a_share_of_requests_is_mirrored(site):
     client = Client(site.port)
     for number in range(200):
         assert client.ask("/copied/%d" % number, "POST", "text")[2].startswith("blue")
-    client.close()
 
     def condition():
         copies = collections.Counter((release, path) for release, dummy, dummy, path, dummy, body in site.cluster.seen if body == "text")
@@ -145,6 +145,18 @@ def test_a_share_of_requests_is_mirrored(site):
 
     found, mirrored = wait_for(condition, "copies of about half the requests", 10)
     assert set(found.values()) == {1} and mirrored < 140
+
+    # a copy that hangs costs the client nothing but its next request's patience; only request_time counts it
+    for address in site.cluster.pods("green", 3, 4):
+        site.cluster.modes[address] = "hang"
+    client.close()
+    site.apply(2, mirror_release="green", mirror_share=100, mirror_timeout=1)
+    client = Client(site.port)
+    started = time.monotonic()
+    assert client.ask()[2].startswith("blue") and time.monotonic() - started < 0.9
+    line = log_of(site, client)[0]
+    client.close()
+    assert float(line["request_time"]) >= 1 > float(line["upstream_response_time"])
 
 
 def test_tls(site, tmp_path):

@@ -255,14 +255,14 @@ def location(traffic, names):
 
 
 def mirror_location(traffic, names):
-    """Copies of requests. Their answers are dropped, and they take no longer than a connect and a second, because the client's next request waits."""
+    """Copies of requests. Their answers are dropped, and their time is bounded, because the next request on the client's connection waits for them."""
     settings = traffic.settings
     if not settings["mirror_release"]:
         return []
     target = "http://%s$request_uri" % names.upstream(settings["mirror_release"])
     return block("location = /.ironrack/mirror", ["internal;"] + block('if (%s = "")' % names.variable("mirrored"), ["return 204;"])
                  + headers(traffic, names) + ["proxy_pass %s;" % target, "proxy_next_upstream off;",
-                                              "proxy_connect_timeout %dms;" % settings["connect_timeout_ms"], "proxy_read_timeout 1s;"])
+                                              "proxy_connect_timeout %dms;" % settings["connect_timeout_ms"], "proxy_read_timeout %ds;" % settings["mirror_timeout"]])
 
 
 def headers(traffic, names):

@@ -55,6 +55,7 @@ BOUNDS = (
     ("connections", 0, 1000000, "requests in flight, 0 for no limit"),
     ("retry_after", 1, 3600, "seconds"),
     ("mirror_share", 0, 100, "percent"),
+    ("mirror_timeout", 1, 3600, "seconds"),
     ("max_body_mb", 1, 10240, "MiB"),
 )
 
