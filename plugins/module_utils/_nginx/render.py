@@ -261,8 +261,10 @@ def mirror_location(traffic, names):
         return []
     target = "http://%s$request_uri" % names.upstream(settings["mirror_release"])
     return block("location = /.ironrack/mirror", ["internal;"] + block('if (%s = "")' % names.variable("mirrored"), ["return 204;"])
-                 + headers(traffic, names) + ["proxy_pass %s;" % target, "proxy_next_upstream off;",
-                                              "proxy_connect_timeout %dms;" % settings["connect_timeout_ms"], "proxy_read_timeout %ds;" % settings["mirror_timeout"]])
+                 + headers(traffic, names) + [
+                     "proxy_pass %s;" % target, "proxy_next_upstream off;",
+                     "proxy_connect_timeout %dms;" % settings["connect_timeout_ms"],
+                     "proxy_read_timeout %ds;" % settings["mirror_timeout"]])
 
 
 def headers(traffic, names):
