@@ -170,6 +170,17 @@ def etcd():
     run([TEST / "python", "-m", "pytest", "-q", "tests/real/test_etcd.py"], cwd=LINKED, env={"IRONRACK_ETCD_BIN": str(binaries)}, limit=LIMITS["unit"])
 
 
+def nginx():
+    """The upstream module against the bundle's NGINX, with a DNS server and pods on loopback addresses."""
+    folder = CACHE / "nginx-for-tests"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    archive = next((CACHE / "bundle").glob("*/files/nginx-*.tar.gz"))
+    run(["tar", "-xzf", archive, "-C", folder, "--strip-components=1"])
+    run([TEST / "python", "-m", "pytest", "-q", "tests/real/test_nginx.py", "tests/real/test_nginx_requests.py"], cwd=LINKED,
+        env={"IRONRACK_NGINX": str(folder / "sbin" / "nginx")}, limit=LIMITS["unit"])
+
+
 def prometheus():
     """Gates and error budgets against a real Prometheus on a loopback address: Debian's program, unpacked and not installed."""
     folder = CACHE / "prometheus-for-tests"
@@ -206,7 +217,7 @@ def molecule(scenario):
 
 
 GATES = {"unit": unit, "lint": lint, "docs-lint": docs_lint, "sanity": sanity, "importer": importer, "bundle": bundle, "etcd": etcd,
-         "prometheus": prometheus, "llm": llm}
+         "nginx": nginx, "prometheus": prometheus, "llm": llm}
 
 
 def chosen(name):
