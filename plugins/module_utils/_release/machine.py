@@ -25,7 +25,8 @@ from .plan import (
 from .settings import RolloutRefused
 
 FORWARD, BACK = "forward", "back"
-PAUSE, FINISHED = "pause", "done"
+#: Intents that are no operation: wait for a person, look again, nothing is left.
+PAUSE, OBSERVE, FINISHED = "pause", "observe", "done"
 PROMOTED, ROLLED_BACK = "promoted", "rolled_back"
 ABORT = "abort"
 
@@ -206,7 +207,7 @@ class _Engine:
         while True:
             op = _op(self._rollout)
             if op is None:
-                return self._finish()
+                return self._repair() or self._finish()
             pending = self._rollout["pending"]
             intent = self._go_on(op, pending) if pending else self._begin(op)
             if intent:
@@ -225,7 +226,7 @@ class _Engine:
             pending.update(until=self._now + op["timeout"], extended=pending["extended"] + 1)
             self._note("%s is extended, %d of %d" % (confirm.named(op), pending["extended"], pending["extensions"]), found.why)
         repair = None if op["kind"] in TRAFFIC else self._repair()
-        return repair or self.intent(op, pending, awaits=found.why, overdue=found.state == confirm.FAILED)
+        return repair or self._blind(op) or self.intent(op, pending, awaits=found.why, overdue=found.state == confirm.FAILED)
 
     def _repair(self):
         """:returns: the intent that brings a balancer that came back to what is on record, under the generation of then; None where all have it."""
@@ -253,7 +254,12 @@ class _Engine:
         if confirm.satisfied(op, wanted, self.record["traffic"], self._seen):
             self._complete(op, "", quiet=True)
             return None
-        self._guard(op)
+        if op["kind"] in (SCALE_DOWN, DELETE):
+            # Nobody may still be sent there, by a balancer that came back just now either.
+            first = self._repair() or self._blind(op)
+            if first:
+                return first
+            self._guard(op)
         self.record["generation"] += 1
         self._rollout["pending"] = dict(self._spell(op), generation=self.record["generation"])
         if op["kind"] == GATE:
@@ -264,6 +270,12 @@ class _Engine:
             self._rollout["released"] = True
         self._note(confirm.named(op))
         return self.intent(op, self._rollout["pending"], awaits="")
+
+    def _blind(self, op):
+        """:returns: the intent to look again, where something is to be taken away and the API does not say what there is; else None."""
+        if op["kind"] not in (SCALE_DOWN, DELETE) or self._seen.there(op["release"]) is not None:
+            return None
+        return self.intent({"kind": OBSERVE, "release": op["release"]}, {"generation": self.record["generation"]}, awaits="an answer of the API")
 
     def _spell(self, op):
         return {"since": self._now, "until": self._now + (op["soak"] if op["kind"] == GATE else op["timeout"])}
@@ -276,7 +288,7 @@ class _Engine:
 
     def _guard(self, op):
         """What no plan may ask for, whatever it was made from."""
-        if op["kind"] in (SCALE_DOWN, DELETE) and self.record["traffic"]["weights"].get(op["release"]):
+        if self.record["traffic"]["weights"].get(op["release"]):
             raise IronrackError("release %s has %d %% of the traffic of %s and is not taken away" % (
                 op["release"], self.record["traffic"]["weights"][op["release"]], self.record["service"]))
 

@@ -21,7 +21,7 @@ from ansible_collections.ironrack.cluster.plugins.module_utils._release.settings
 
 SIZE = 6
 #: Seconds of the simulated world between two looks.
-LOOK = 10
+LOOK = 30
 ASKED = {
     "canary": {"replicas": SIZE, "soak": 30, "keep": 60},
     "blue_green": {"replicas": SIZE, "watch": 60, "keep": 60},
@@ -41,7 +41,7 @@ class World:
         self.kind, self.now, self.fence, self.flags, self.verdicts = kind, 1000, 0, {}, dict(verdicts or {})
         self.releases = {"v1": self.release(SIZE, SIZE)}
         self.balancers = {name: {"generation": 3, "weights": {"v1": 100}} for name in ("lb1", "lb2")}
-        self.away, self.silent, self.blind, self.never_ready, self.effects, self.gates = set(), set(), False, False, [], []
+        self.away, self.silent, self.blind, self.crashed, self.effects, self.gates = set(), set(), False, set(), [], []
         self.version = 0
         record = records.new("chat", "v1", {"image": "v1"})
         if kind == "undo":
@@ -103,7 +103,7 @@ class World:
             assert balancer["weights"] == traffic["weights"], "one generation says two things"
             return None
         for release, weight in traffic["weights"].items():
-            assert not weight or self.releases.get(release, {}).get("ready"), "%s gets %d %% and has no ready pod" % (release, weight)
+            assert not weight or release in self.crashed | {self.old} or self.releases.get(release, {}).get("ready"), "%s gets %d %% and has no ready pod" % (release, weight)
         rollout = self.record["rollout"]
         if rollout and rollout["phase"] == "forward":
             assert traffic["weights"].get(self.new, 0) >= balancer["weights"].get(self.new, 0), "a forward step takes keys from the candidate"
@@ -112,6 +112,8 @@ class World:
         return None
 
     def deploy(self, intent):
+        if self.blind:
+            return
         one = self.releases.setdefault(intent["release"], self.release(0, 0))
         if intent["generation"] < one["generation"]:
             raise Refused("the Deployment carries a newer generation")
@@ -120,11 +122,12 @@ class World:
         self.effects.append(("deploy", intent["release"], intent["replicas"]))
 
     def take_away(self, kind, release, precondition):
-        if release not in self.releases:
+        if release not in self.releases or self.blind:
             return
+        assert precondition, "something is taken away that nobody has seen"
         if precondition["resource_version"] != self.releases[release]["resource_version"]:
             raise Refused("the Deployment is another one by now")
-        assert not any(one["weights"].get(release) for one in self.balancers.values()), "%s is taken away and has traffic" % release
+        assert not any(one["weights"].get(release) for name, one in self.balancers.items() if name not in self.away), "%s is taken away and has traffic" % release
         if kind == DELETE:
             del self.releases[release]
         else:
@@ -144,18 +147,19 @@ class World:
     def tick(self):
         self.now += LOOK
         for name, one in self.releases.items():
-            if name != self.new or not self.never_ready:
-                one["ready"] = one["replicas"]
+            one["ready"] = 0 if name in self.crashed else one["replicas"]
 
     def check(self):
         """The rules of every moment."""
         generations = [one["generation"] for one in self.balancers.values()]
         assert max(generations) <= max(self.record["generation"], 3)
         assert sum(self.record["traffic"]["weights"].values()) == 100
-        for one in self.balancers.values():
+        for name, one in self.balancers.items():
             assert sum(one["weights"].values()) == 100
+            if name in self.away:
+                continue
             for release, weight in one["weights"].items():
-                assert not weight or self.releases[release]["ready"], "%s has %d %% and nobody serves it" % (release, weight)
+                assert not weight or release in self.crashed or self.releases[release]["ready"], "%s has %d %% and nobody serves it" % (release, weight)
             if one["weights"].get(self.old):
                 assert self.releases[self.old]["replicas"] >= SIZE, "the stable is smaller than its size and has traffic"
 
@@ -183,13 +187,20 @@ class World:
         raise AssertionError("no end after %d looks: %s" % (limit, machine.where(self.record)))
 
     def run(self, kill_at=None):
-        """:returns: the number of boundaries that were passed."""
+        """:returns: the names of the boundaries that were passed."""
         self.fence += 1
-        number = -1
-        for number, _name in enumerate(self.steps(self.fence)):
-            if number == kill_at:
+        passed = []
+        for name in self.steps(self.fence):
+            passed.append(name)
+            if kill_at is not None and len(passed) > kill_at:
                 break
-        return number + 1
+        return passed
+
+    def killed_everywhere(self):
+        """Yields, for each boundary of one run, its name and what a run that is killed there leaves behind."""
+        self.fence += 1
+        for name in self.steps(self.fence):
+            yield name, copy.deepcopy(self)
 
     def end(self):
         """:returns: what an end is compared by: all but generations, tenures, numbers and the history."""
@@ -214,15 +225,377 @@ SCENARIOS = [(kind, {}) for kind in KINDS] + [
 ]
 
 
-@pytest.mark.parametrize("kind, verdicts", SCENARIOS, ids=lambda value: str(value))
+@pytest.mark.parametrize("kind, verdicts", SCENARIOS, ids=str)
 def test_killed_at_every_boundary_it_ends_as_an_unbroken_run(kind, verdicts):
-    unbroken = World(kind, verdicts)
-    boundaries = unbroken.run()
-    assert boundaries > 20 and unbroken.result == ("rolled_back" if FAIL in sum(verdicts.values(), []) or [INCONCLUSIVE] in verdicts.values() else "promoted")
-    for kill_at in range(boundaries):
-        world = World(kind, verdicts)
+    world, left = World(kind, verdicts), []
+    for name, killed in world.killed_everywhere():
+        killed.run()
+        left.append((name, killed))
+    gates = sum(verdicts.values(), [])
+    assert world.result == ("rolled_back" if FAIL in gates or gates == [INCONCLUSIVE] else "promoted")
+    assert len(left) > 15 and len({name for name, _killed in left}) >= 8
+    for name, killed in left:
+        assert killed.end() == world.end(), name
+        assert {one["generation"] for one in killed.balancers.values()} == {killed.record["traffic"]["generation"]}
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(SCENARIOS), st.lists(st.integers(0, 40), max_size=5))
+def test_any_row_of_kills(scenario, kills):
+    unbroken, world = World(*scenario), World(*scenario)
+    unbroken.run()
+    for kill_at in kills:
         world.run(kill_at)
+    world.run()
+    assert world.end() == unbroken.end()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_abort_at_any_boundary_gives_the_traffic_back_first_or_comes_too_late(kind):
+    world, start = World(kind), World(kind).end()
+    results = set()
+    for name, other in world.killed_everywhere():
+        other.flags = {"abort": {"rollout": other.record["rollouts"], "who": "ann", "why": "a page"}}
+        too_late = other.record["rollout"] is None or other.record["rollout"]["released"]
+        told = len(other.effects)
+        other.run()
+        results.add(other.result)
+        assert other.result == ("promoted" if too_late else "rolled_back"), name
+        if not too_late:
+            end = dict(other.end(), described=start["described"], last=start["last"])
+            assert dict(end, rollout=None) == dict(start, rollout=None, releases={world.old: (SIZE, SIZE, {})})
+            # Nothing of the candidate's pods changes before every balancer has sent its traffic back.
+            after = [effect for effect in other.effects[told:] if effect[1] is not None]
+            assert [effect[0] for effect in after] in (["lb1", "lb2", "delete"], ["delete"], [])
+            assert "aborted by ann: a page" in other.record["last"]["why"]
+    assert results == {"promoted", "rolled_back"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_pause_at_any_boundary_holds_and_a_resume_ends_as_ever(kind):
+    unbroken = World(kind)
+    held = 0
+    for _name, other in unbroken.killed_everywhere():
+        before = other.record["traffic"]["weights"]
+        other.flags = {"pause": {"rollout": 1, "who": "ann", "why": ""}}
+        looks = 0
+        for _boundary in other.steps(other.fence + 1):
+            looks += 1
+            if looks > 60:
+                break  # a gate goes on being watched while it is paused
+        if other.record["rollout"]:
+            held += 1
+            weights = [effect[1] for effect in other.effects if effect[0] == "lb1"]
+            assert other.record["traffic"]["weights"] == before or weights[-1] == other.record["traffic"]["weights"].get(other.new)
+        other.flags = {}
+        other.fence += 1
+        other.run()
+        other_end = other.end()
+        assert other_end["last"]["result"] == "promoted"
+    assert held > 20
+    assert other_end == unbroken.end()
+
+
+def test_a_paused_gate_still_fails():
+    world = World("canary", {"weight 5": [PASS], "weight 25": [FAIL]})
+    passed = 0
+    for name in world.steps(1):
+        if name == "record of gate" and not world.flags:
+            world.flags, verdict = {"pause": {"rollout": 1}}, world.verdicts.pop("weight 5")
+        if name == "effect of gate":
+            passed += 1
+            assert world.record["traffic"]["weights"]["v2"] == 5 and verdict == [PASS]
+            if passed == 20:  # a pass is not taken, however long it lasts
+                world.verdicts["weight 5"] = [FAIL]
+    assert world.result == "rolled_back" and passed == 21
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_was_paused_past_the_lease_is_refused_by_balancers_store_and_pods(kind):
+    """The first run stops at a boundary, a second takes the lock and ends the rollout, and then the first one goes on."""
+    refused = 0
+    stops = len(World(kind).run())
+    for stop in range(0, stops - 1):
+        for abort in (False, True):
+            world = World(kind)
+            world.fence = 1
+            first = world.steps(1)
+            for _boundary in range(stop + 1):
+                next(first)
+            if abort:
+                world.flags = {"abort": {"rollout": 1}}
+            world.run()
+            end = world.end()
+            try:
+                for _boundary in first:
+                    pass
+            except (Refused, machine.StaleOwner):
+                refused += 1
+            now = world.end()
+            # At worst it asks for pods of the candidate once more, which get no traffic.
+            assert dict(now, releases={}) == dict(end, releases={})
+            assert now["releases"].get(world.record["stable"]) == end["releases"][world.record["stable"]]
+    assert refused >= 2 * (stops - 2)
+
+
+def test_promoted_in_full_it_skips_what_waits_and_nothing_that_protects():
+    for name, world in World("canary").killed_everywhere():
+        if not world.record["rollout"]:
+            continue
+        gates = len(world.gates)
+        world.record = machine.promote(world.record, True, world.now, "ann", "urgent")
+        if name in ("effect of set_weight", "record of set_weight") and world.record["rollout"]["pending"] is None:
+            assert world.record["traffic"]["weights"][world.new] < 100
         world.run()
-        assert world.end() == unbroken.end(), kill_at
-        generations = {one["generation"] for one in world.balancers.values()}
-        assert generations == {world.record["traffic"]["generation"]}
+        assert world.result == "promoted" and len(world.gates) == gates
+        assert world.end()["balancers"] == [{"v2": 100}, {"v2": 100}] and world.releases["v2"]["ready"] == SIZE
+
+
+def test_a_gate_and_the_keeping_are_ended_by_a_person():
+    world = World("blue_green")
+    for name in world.steps(1):
+        if name.startswith("record of") and name.split()[-1] in (GATE, KEEP):
+            world.record = machine.promote(world.record, False, world.now, "ann", "looks good")
+    assert world.result == "promoted" and [what for what in world.begun() if what.startswith("promote: ")] == [
+        "promote: gate smoke is ended", "promote: gate watch is ended", "promote: keep of v1 is ended"]
+
+
+def test_there_is_not_always_something_to_promote():
+    world = World("canary")
+    with pytest.raises(RolloutRefused, match="goes forward and stands at a gate"):
+        machine.promote(world.record, False, 0, "ann", "")
+    world.run()
+    for full in (False, True):
+        with pytest.raises(RolloutRefused, match="v2 has all of the traffic"):
+            machine.promote(world.record, full, 0, "ann", "")
+
+
+@pytest.mark.parametrize("at", ("weight 5", "weight 100", "keep"))
+def test_a_candidate_without_a_ready_pod_loses_its_traffic_at_the_next_look(at):
+    world = World("canary")
+    for name in world.steps(1):
+        entry = world.record["history"][-1]["what"]
+        if entry in ("gate " + at, at + " of v1") and not world.crashed:
+            world.crashed, world.releases["v2"]["ready"] = {"v2"}, 0
+            left = world.now
+        if world.record["traffic"]["weights"].get("v2") == 0 and world.crashed:
+            assert world.now - left <= LOOK and name
+            break
+    world.run()
+    assert world.result == "rolled_back" and "no pod of v2 is ready" in world.record["last"]["why"]
+    assert world.end()["releases"] == {"v1": (SIZE, SIZE, {})}
+
+
+def test_a_candidate_that_never_gets_ready_never_gets_traffic():
+    world = World("canary")
+    world.crashed = {"v2"}
+    world.run()
+    assert world.result == "rolled_back" and "0 of 2 pods of v2 are ready" in world.record["last"]["why"]
+    assert not [effect for effect in world.effects if effect[0] == "lb1" and effect[1]]
+
+
+@pytest.mark.parametrize("by_hand", (False, True))
+def test_a_stable_without_pods_is_awaited_and_not_for_ever(by_hand):
+    world = World("canary", {"weight 50": [FAIL]})
+    for name in world.steps(1):
+        if world.record["history"][-1]["what"] == "gate weight 50" and not world.crashed:
+            world.crashed, world.releases["v1"]["ready"] = {"v1"}, 0
+            world.flags = {"abort": {"rollout": 1}} if by_hand else {}
+            since = world.now
+        if world.record["traffic"]["weights"].get("v2") == 0 and world.crashed:
+            assert (world.now - since < 120) == by_hand and world.now - since < 400 and name
+            break
+    happen(world, "heal")
+    world.run()
+    assert world.result == "rolled_back"
+
+
+def test_a_balancer_that_does_not_answer_stops_the_way_forward_and_not_for_ever():
+    world = World("canary")
+    for name in world.steps(1):
+        if name == "effect of gate":
+            world.silent = {"lb2"}
+        if world.record["rollout"]["phase"] == "back":
+            break
+    assert "lb2 did not answer" in world.record["rollout"]["why"]
+    overdue = []
+    for _look in range(20):
+        step = machine.advance(world.record, {}, world.seen(), world.now, "run", 1)
+        world.write(step.record, 1)
+        for atom in world.atoms(step.intent):
+            atom()
+        world.tick()
+        overdue.append(step.intent["overdue"] if "overdue" in step.intent else False)
+    assert step.intent["kind"] == ROLL_BACK and overdue[-1] and world.balancers["lb1"]["weights"] == {"v1": 100, "v2": 0}
+    world.silent = set()
+    world.run()
+    assert world.result == "rolled_back" and world.end()["balancers"] == [{"v1": 100}, {"v1": 100}]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_balancer_that_is_away_stops_nothing_and_gets_the_traffic_on_record_when_it_is_back(kind):
+    behind = 0
+    for _name, world in World(kind).killed_everywhere():
+        world.away = {"lb2"}
+        world.fence += 1
+        for number, _boundary in enumerate(world.steps(world.fence)):
+            if number == 12:
+                break
+        ended = world.record["rollout"] is None
+        old = world.balancers["lb2"]
+        behind += old["generation"] < world.record["traffic"]["generation"] and not ended
+        if ended or any(weight and not world.releases.get(release, {}).get("ready") for release, weight in old["weights"].items()):
+            happen(world, "lb2 back")
+        world.away = set()
+        world.run()
+        assert world.result == "promoted"
+        assert {one["generation"] for one in world.balancers.values()} == {world.record["traffic"]["generation"]}
+    assert behind > 5
+
+
+def test_without_the_api_the_traffic_still_goes_back():
+    world = World("canary")
+    for _name in world.steps(1):
+        if world.record["history"][-1]["what"] == "gate weight 25":
+            break
+    world.blind, world.flags = True, {"abort": {"rollout": 1}}
+    for name in world.steps(1):
+        if name == "record of observe":
+            break
+    assert world.end()["balancers"] == [{"v1": 100}, {"v1": 100}]
+    world.blind = False
+    world.run()
+    assert world.result == "rolled_back"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_traffic_that_was_moved_by_hand_turns_back_and_is_not_overruled_forward(kind):
+    """Somebody without the record gives the stable all of the traffic, with a generation far above the record's."""
+    outcomes = set()
+    for _name, world in World(kind).killed_everywhere():
+        if world.record["rollout"] is None:
+            continue
+        released = world.record["rollout"]["released"]
+        highest = world.record["generation"] + 1000
+        for balancer in world.balancers.values():
+            balancer.update(generation=highest, weights={world.record["stable"] if released else world.old: 100})
+        if released:
+            with pytest.raises(IronrackError, match="somebody moved the traffic while the old release"):
+                machine.advance(world.record, {}, world.seen(), world.now, "run", world.fence + 1)
+        else:
+            step = machine.advance(world.record, {}, world.seen(), world.now, "run", world.fence + 1)
+            assert step.record["rollout"]["phase"] == "back" and step.record["generation"] > highest
+            world.record = step.record
+            world.fence += 1
+            world.run()
+            assert world.result == "rolled_back" and world.end()["balancers"] == [{world.old: 100}] * 2
+        outcomes.add(released)
+    assert outcomes == {True, False}
+
+
+def test_an_undo_while_the_old_is_kept_needs_no_pods_and_one_change_of_weights():
+    world = World("blue_green")
+    for _name in world.steps(1):
+        if world.record["history"][-1]["what"].startswith("keep of v1"):
+            break
+    world.flags, told = {"abort": {"rollout": 1, "who": "ann"}}, len(world.effects)
+    for name in world.steps(1):
+        if name == "record of remove_upstream":
+            break
+    assert world.effects[told:] == [("lb1", 0), ("lb2", 0)] and world.record["stable"] == "v1"
+
+
+def test_an_undo_after_the_end_goes_back_and_can_be_undone():
+    world = World("blue_green")
+    world.run()
+    for stable, back in (("v2", "v1"), ("v1", "v2"), ("v2", "v1")):
+        assert (world.record["stable"], world.record["previous"]) == (stable, back)
+        plan = plan_undo("chat", stable, back, set(world.record["releases"]), {"replicas": SIZE})
+        world.record = machine.begin(world.record, plan, {}, world.seen(), world.now, "ann", "a page")
+        world.old, world.new, gates = stable, back, len(world.gates)
+        world.run()
+        assert world.end()["balancers"] == [{back: 100}] * 2 and len(world.gates) == gates
+        assert world.releases[stable]["replicas"] == 0
+
+
+def test_a_rollout_is_refused_beside_another_and_on_other_traffic():
+    world = World("canary")
+    plan = world.record["rollout"]["plan"]
+    with pytest.raises(RolloutRefused, match="rollout 1 of chat to v2 is under way"):
+        machine.begin(world.record, plan, {}, world.seen(), 0, "ann", "")
+    idle = dict(world.record, rollout=None)
+    world.balancers["lb2"]["weights"] = {"v0": 100}
+    with pytest.raises(RolloutRefused, match="balancer lb2: it serves {'v0': 100}"):
+        machine.begin(idle, plan, {}, world.seen(), 0, "ann", "")
+
+
+def test_nothing_is_done_by_an_old_tenure_and_nothing_twice_after_the_end():
+    world = World("canary")
+    world.run()
+    again = machine.advance(world.record, {}, world.seen(), world.now, "other", 7)
+    assert again.record == world.record and (again.intent["kind"], again.intent["result"]) == ("done", "promoted")
+    with pytest.raises(machine.StaleOwner, match="tenure 1 of the lock, and this run has tenure 0"):
+        machine.advance(dict(world.record, fence=1), {}, world.seen(), 0, "old", 0)
+
+
+@pytest.mark.parametrize("kind, forward", (
+    ("canary", [(5, 2), (25, 2), (50, 3), (100, 6)]), ("blue_green", [(100, 6)]), ("rolling", [(33, 2), (66, 4), (100, 6)]), ("undo", [(100, 6)])))
+def test_the_effects_of_each_strategy_in_their_order(kind, forward):
+    world, seen = World(kind), []
+    for name in world.steps(1):
+        intent = world.record["rollout"] and world.record["rollout"]["plan"]["forward"][world.record["rollout"]["position"]]
+        if name == "record of set_weight":
+            seen.append((intent["weight"], world.releases[world.new]["ready"]))
+    assert seen == forward
+    whole = [what.split(" ")[0] for what in world.begun() if ": done" not in what and not what.endswith("passed")]
+    last = ["promote", "remove", "scale"] if kind == "undo" else ["promote", "keep", "remove", "scale"]
+    assert whole[-len(last) - (kind in ("canary", "rolling")) - 1:-1] == last + ["delete"] * (kind in ("canary", "rolling"))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(KINDS), st.lists(st.tuples(st.integers(0, 30), st.sampled_from(
+    ("kill", "abort", "pause", "resume", "lb2 away", "lb2 back", "blind", "sight", "crash", "heal"))), max_size=8))
+def test_whatever_happens_no_rule_is_broken_and_there_is_an_end(kind, events):
+    world = World(kind)
+    fence = 1
+    driver = world.steps(fence)
+    for wait, event in events:
+        ended = "ended" in [next(driver, "ended") for _boundary in range(wait)]
+        happen(world, event)
+        if event == "kill" or ended:
+            fence += 1
+            driver = world.steps(fence)
+    for mend in ("resume", "lb2 back", "sight", "heal"):
+        happen(world, mend)
+    world.fence = fence  # of the next tenure: the one before stands still somewhere
+    world.run()
+    assert world.result in ("promoted", "rolled_back")
+    serving = world.record["stable"]
+    assert world.end()["balancers"] == [{serving: 100}] * 2 and world.releases[serving]["ready"] >= SIZE
+
+
+def happen(world, event):
+    rollout = world.record["rollouts"]
+    if event == "abort":
+        world.flags["abort"] = {"rollout": rollout}
+    elif event == "pause":
+        world.flags["pause"] = {"rollout": rollout}
+    elif event == "resume":
+        world.flags.pop("pause", None)
+    elif event == "lb2 away":
+        world.away = {"lb2"}
+    elif event == "lb2 back":
+        if world.away and world.balancers["lb2"]["generation"] != world.record["traffic"]["generation"]:
+            # It asked for the newest generation before it took its address again.
+            world.balancers["lb2"] = copy.deepcopy(world.balancers["lb1"])
+        world.away = set()
+    elif event in ("blind", "sight"):
+        world.blind = event == "blind"
+    elif event == "crash":
+        world.crashed = {world.new}
+        if world.new in world.releases:
+            world.releases[world.new]["ready"] = 0
+    elif event == "heal":
+        world.crashed = set()
+        for one in world.releases.values():
+            one["ready"] = one["replicas"]
