@@ -269,7 +269,7 @@ class _Engine:
         if op["kind"] == REMOVE_UPSTREAM and self._rollout["phase"] == FORWARD:
             self._rollout["released"] = True
         self._note(confirm.named(op))
-        return self.intent(op, self._rollout["pending"], awaits="")
+        return self.intent(op, self._rollout["pending"])
 
     def _blind(self, op):
         """:returns: the intent to look again, where something is to be taken away and the API does not say what there is; else None."""
@@ -308,7 +308,8 @@ class _Engine:
         result = PROMOTED if rollout["phase"] == FORWARD else ROLLED_BACK
         if result == PROMOTED:
             self.record["previous"] = plan["stable"]
-        self.record["last"] = {"rollout": rollout["number"], "result": result, "stable": self.record["stable"], "candidate": plan["candidate"], "why": rollout["why"]}
+        self.record["last"] = {"rollout": rollout["number"], "result": result, "stable": self.record["stable"], "candidate": plan["candidate"],
+                               "why": rollout["why"]}
         self.record["rollout"] = None
         self._note("end rollout %d: %s" % (rollout["number"], result), rollout["why"])
         return dict(self.record["last"], kind=FINISHED, service=self.record["service"])
@@ -323,7 +324,7 @@ class _Engine:
         """
         plan = self._rollout["plan"]
         found = dict(op, rollout=self._rollout["number"], service=plan["service"], stable=plan["stable"], candidate=plan["candidate"],
-                     phase=self._rollout["phase"], stable_replicas=plan["replicas"], paused=self._paused, why=self._rollout["why"], **pending)
+                     phase=self._rollout["phase"], stable_replicas=plan["replicas"], paused=self._paused, why=self._rollout["why"], awaits="", overdue=False, **pending)
         if op["kind"] in TRAFFIC:
             found["traffic"] = self.record["traffic"]
         if op["kind"] in (SCALE_DOWN, DELETE):

@@ -44,8 +44,8 @@ def plan_rollout(service, strategy, stable, candidate, releases, settings, previ
         found.append(problem("candidate", "%r is the stable release already" % (candidate,), "a release that differs from the baseline",
                              "Give the new version a release name of its own."))
     if candidate not in releases:
-        found.append(problem("candidate", "release %r is unknown" % (candidate,), "one of %s" % (", ".join(sorted(releases)) or "none: no release is described"),
-                             "Describe the release or correct its name."))
+        known = "one of %s" % ", ".join(sorted(releases)) if releases else "a release that is described, and none is"
+        found.append(problem("candidate", "release %r is unknown" % (candidate,), known, "Describe the release or correct its name."))
     if strategy not in STRATEGIES:
         found.append(problem("strategy", "%r" % (strategy,), "one of %s" % ", ".join(STRATEGIES), "Choose one."))
     else:

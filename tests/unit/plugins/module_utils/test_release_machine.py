@@ -103,7 +103,8 @@ class World:
             assert balancer["weights"] == traffic["weights"], "one generation says two things"
             return None
         for release, weight in traffic["weights"].items():
-            assert not weight or release in self.crashed | {self.old} or self.releases.get(release, {}).get("ready"), "%s gets %d %% and has no ready pod" % (release, weight)
+            ready = release in self.crashed | {self.old} or self.releases.get(release, {}).get("ready")
+            assert not weight or ready, "%s gets %d %% and has no ready pod" % (release, weight)
         rollout = self.record["rollout"]
         if rollout and rollout["phase"] == "forward":
             assert traffic["weights"].get(self.new, 0) >= balancer["weights"].get(self.new, 0), "a forward step takes keys from the candidate"
@@ -127,7 +128,8 @@ class World:
         assert precondition, "something is taken away that nobody has seen"
         if precondition["resource_version"] != self.releases[release]["resource_version"]:
             raise Refused("the Deployment is another one by now")
-        assert not any(one["weights"].get(release) for name, one in self.balancers.items() if name not in self.away), "%s is taken away and has traffic" % release
+        used = [name for name, one in self.balancers.items() if one["weights"].get(release) and name not in self.away]
+        assert not used, "%s is taken away and has traffic" % release
         if kind == DELETE:
             del self.releases[release]
         else:
