@@ -324,7 +324,8 @@ class _Engine:
         """
         plan = self._rollout["plan"]
         found = dict(op, rollout=self._rollout["number"], service=plan["service"], stable=plan["stable"], candidate=plan["candidate"],
-                     phase=self._rollout["phase"], stable_replicas=plan["replicas"], paused=self._paused, why=self._rollout["why"], awaits="", overdue=False, **pending)
+                     phase=self._rollout["phase"], stable_replicas=plan["replicas"], paused=self._paused, why=self._rollout["why"], awaits="",
+                     overdue=False, **pending)
         if op["kind"] in TRAFFIC:
             found["traffic"] = self.record["traffic"]
         if op["kind"] in (SCALE_DOWN, DELETE):
