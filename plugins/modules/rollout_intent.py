@@ -16,7 +16,7 @@ description:
     simply repeated, with the same request.
   - An intent is over when it is seen to be carried out. What only its doer can know, the verdict of a gate or of a warm-up, is given in
     O(observation) with the intent's generation.
-  - All effects carry the intent's RV(intent.generation). Balancers have to refuse an older one than they have, and objects of a release carry it
+  - All effects carry the generation of their intent. Balancers have to refuse an older one than they have, and objects of a release carry it
     in an annotation, which comes back in O(observation).
   - The states and intents are listed in docs/rollout-engine.md of the collection.
 author:

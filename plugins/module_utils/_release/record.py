@@ -31,9 +31,9 @@ from . import traffic
 VERSION = 1
 RECORD, HISTORY = "record", "history"
 #: An object of the API holds at most 1 MiB (etcd's own limit is 1.5); the rest is for the record itself.
-HISTORY_ENTRIES, HISTORY_BYTES = 400, 384 * 1024
-#: Bytes of an entry beside its texts, and of one letter at most: JSON writes it as \\u and four digits.
-ENTRY_BYTES, LETTER_BYTES = 200, 6
+HISTORY_ENTRIES, HISTORY_BYTES = 400, 640 * 1024
+#: Bytes of an entry beside its texts, and of one letter at most: JSON writes one beyond the first 65536 as two escapes of six.
+ENTRY_BYTES, LETTER_BYTES = 200, 12
 #: Letters of one reason that are kept: a message of an API or a tool can be of any length.
 WHY_LETTERS = 500
 _PARTS = ("version", "service", "generation", "fence", "stable", "previous", "releases", "traffic", "rollouts", "rollout", "last")
@@ -78,7 +78,8 @@ def note(record, now, who, what, why=""):
 def encode(record):
     """:returns: the data of a ConfigMap: the record as one document, and its history as one line an entry, for a person with kubectl."""
     state = {name: record[name] for name in _PARTS}
-    return {RECORD: json.dumps(state, indent=1, sort_keys=True) + "\n", HISTORY: "".join(json.dumps(entry, sort_keys=True) + "\n" for entry in record["history"])}
+    lines = [json.dumps(entry, sort_keys=True) + "\n" for entry in record["history"]]
+    return {RECORD: json.dumps(state, indent=1, sort_keys=True) + "\n", HISTORY: "".join(lines)}
 
 
 def decode(data, where):

@@ -26,7 +26,7 @@ def test_it_comes_back_as_it_went():
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.tuples(st.integers(1, 300), st.integers(0, 5000), st.sampled_from("aé\n\"")), min_size=1, max_size=6))
+@given(st.lists(st.tuples(st.integers(1, 300), st.integers(0, 5000), st.sampled_from("aé\n\"\U0001f600")), min_size=1, max_size=6))
 def test_its_history_is_bounded_in_size_and_keeps_the_newest(rows):
     record = records.new("chat", "v1")
     total = 0
@@ -40,7 +40,7 @@ def test_its_history_is_bounded_in_size_and_keeps_the_newest(rows):
 
 
 def test_a_long_history_loses_its_oldest_by_size_too(monkeypatch):
-    monkeypatch.setattr(records, "HISTORY_BYTES", 6000)
+    monkeypatch.setattr(records, "HISTORY_BYTES", 10000)
     record = records.new("chat", "v1")
     for number in range(50):
         records.note(record, number, "ann", "event %d" % number, "w" * 100)
