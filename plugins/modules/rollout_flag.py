@@ -108,7 +108,7 @@ def main():
             ARGUMENT_SPEC,
             namespace={"type": "str", "required": True},
             service={"type": "str", "required": True},
-            request={"type": "str", "choices": ["pause", "resume", "abort"], "required": True},
+            request={"type": "str", "choices": list(flags.REQUESTS), "required": True},
             who={"type": "str", "required": True},
             reason={"type": "str", "default": ""}),
         supports_check_mode=True)

@@ -17,7 +17,7 @@ description:
   - An intent is over when it is seen to be carried out. What only its doer can know, the verdict of a gate or of a warm-up, is given in
     O(observation) with the intent's generation.
   - All effects carry the generation of their intent. Balancers have to refuse an older one than they have, and objects of a release carry it
-    in an annotation, which comes back in O(observation).
+    in the annotation C(ironrack.cluster/generation), which comes back in O(observation).
   - The states and intents are listed in docs/rollout-engine.md of the collection.
 author:
   - ironrack.cluster contributors (@ironrack)
@@ -67,7 +67,7 @@ options:
   strategy:
     description: How the candidate gets the traffic. Read with V(begin) only.
     type: str
-    choices: [rolling, blue_green, canary]
+    choices: [canary, blue_green, rolling]
     default: canary
   stable:
     description: The release that has the traffic. Read for a service without a record only.
@@ -187,7 +187,8 @@ from ansible_collections.ironrack.cluster.plugins.module_utils._common.waiting i
 from ansible_collections.ironrack.cluster.plugins.module_utils._kube.client import ARGUMENT_SPEC, KubeClient
 from ansible_collections.ironrack.cluster.plugins.module_utils._release import lease as leases, machine
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.observation import Observation
-from ansible_collections.ironrack.cluster.plugins.module_utils._release.request import Request
+from ansible_collections.ironrack.cluster.plugins.module_utils._release.request import REQUESTS, Request
+from ansible_collections.ironrack.cluster.plugins.module_utils._release.settings import STRATEGIES, RolloutRefused, problem
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.store import Store, settled
 
 #: Seconds between two looks at a lock that somebody else has.
@@ -202,6 +203,8 @@ class Driver:
         self._params, self._store, self._check_mode, self._clock = params, store, check_mode, clock
         self._request = Request(params["request"], params["holder"], params["reason"], {name: params[name] for name in WISH})
         self._seen = Observation(**params["observation"])
+        if params["lease_duration"] < 1:
+            raise RolloutRefused([problem("lease_duration", "it is %d" % params["lease_duration"], "a second or more", "Set it.")])
 
     def run(self):
         """:returns: the module's result. Somebody else's lock is waited for, as long as was asked."""
@@ -264,13 +267,13 @@ def main():
             ARGUMENT_SPEC,
             namespace={"type": "str", "required": True},
             service={"type": "str", "required": True},
-            request={"type": "str", "choices": ["begin", "continue", "promote", "promote_full", "undo"], "default": "continue"},
+            request={"type": "str", "choices": list(REQUESTS), "default": "continue"},
             holder={"type": "str", "required": True},
             fence={"type": "int"},
             lease_duration={"type": "int", "default": 60},
             lock_wait={"type": "int", "default": 0},
             give_back={"type": "bool", "default": False},
-            strategy={"type": "str", "choices": ["rolling", "blue_green", "canary"], "default": "canary"},
+            strategy={"type": "str", "choices": list(STRATEGIES), "default": "canary"},
             stable={"type": "str"},
             candidate={"type": "str"},
             settings={"type": "dict", "default": {}},

@@ -20,9 +20,9 @@ from collections import namedtuple
 
 from .._common.errors import IronrackError
 from . import confirm, record as records, traffic as split
-from .plan import (
-    DELETE, DEPLOY, EFFECTS, GATE, KEEP, PROMOTE, REMOVE_UPSTREAM, ROLL_BACK, SCALE_DOWN, SET_WEIGHT, TRAFFIC, WAIT_READY, problem)
-from .settings import RolloutRefused
+from .observation import FAIL
+from .plan import DELETE, EFFECTS, GATE, KEEP, PROMOTE, REMOVE_UPSTREAM, ROLL_BACK, SCALE_DOWN, SET_WEIGHT, TRAFFIC, WAIT_READY
+from .settings import RolloutRefused, problem
 
 FORWARD, BACK = "forward", "back"
 #: Intents that are no operation: wait for a person, look again, nothing is left.
@@ -52,8 +52,8 @@ def begin(record, plan, descriptions, seen, now, who, why):
         found.append(problem("rollout", "rollout %d of %s to %s is under way" % (
             record["rollout"]["number"], record["service"], record["rollout"]["plan"]["candidate"]), "none", "Let it end, or abort it."))
     for name, one in sorted(seen.balancers.items()):
-        if "weights" in one and one["weights"] != record["traffic"]["weights"]:
-            found.append(problem("balancer " + name, "it serves %r" % one["weights"], "what is on record: %r" % record["traffic"]["weights"],
+        if split.differs(one, record["traffic"]):
+            found.append(problem("balancer " + name, "it serves %s" % split.shown(one["weights"]), "what is on record: %s" % split.shown(record["traffic"]["weights"]),
                                  "Bring the balancers to the record first: the traffic was moved without it."))
     if found:
         raise RolloutRefused(found)
@@ -72,11 +72,12 @@ def begin(record, plan, descriptions, seen, now, who, why):
     return record
 
 
-def promote(record, full, now, who, why):
+def promote(record, full, seen, now, who, why):
     """:returns: the record of a rollout whose gate or keeping a person ends now; where full, all that are left are ended.
 
-    The candidate is deployed in its full size and gets ready all the same, and a gate that failed is not overridden: it has turned the rollout back.
+    The candidate is deployed in its full size and gets ready all the same, and a gate that failed is not overridden.
 
+    :param seen: the :class:`.observation.Observation`.
     :param why: the reason that the person gave.
     :raises RolloutRefused: where there is nothing to promote.
     """
@@ -86,6 +87,8 @@ def promote(record, full, now, who, why):
     if here is None or not full and (here["kind"] not in (GATE, KEEP) or not rollout["pending"]):
         raise RolloutRefused([problem("promote", where(record), "a rollout that goes forward%s" % (
             "" if full else " and stands at a gate, or keeps the old release warm"), "Look at its status first.")])
+    if rollout["pending"] and seen.verdict(rollout["pending"]["generation"])[0] == FAIL:
+        raise RolloutRefused([problem("promote", "%s failed" % confirm.named(here), "nothing that failed", "Go on, which turns the rollout back.")])
     at = rollout["position"]
     rest = rollout["plan"][FORWARD][at:]
     # Out of the plan, and not only passed over: a run that is killed now must not come back to them.
@@ -182,8 +185,8 @@ class _Engine:
             if not self._can_turn_back() and self._rollout["phase"] == FORWARD:
                 raise IronrackError(
                     "the balancers of %s serve generation %d, and the record's newest is %d: somebody moved the traffic while the old release %s is going. "
-                    "Nothing was changed. Bring the balancers to the record's traffic, %r, before this goes on" % (
-                        self.record["service"], newest, self.record["generation"], plan["stable"], traffic["weights"]))
+                    "Nothing was changed. Bring the balancers to the record's traffic, %s, before this goes on" % (
+                        self.record["service"], newest, self.record["generation"], plan["stable"], split.shown(traffic["weights"])))
             self.record["generation"] = newest
             if self._rollout["phase"] == BACK:
                 # Whatever was done of the way back, the balancers no longer serve it.

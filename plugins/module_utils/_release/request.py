@@ -46,7 +46,7 @@ class Request:
         if self._kind == GO_ON:
             return record, flags
         if self._kind in (PROMOTE, PROMOTE_FULL):
-            return machine.promote(record, self._kind == PROMOTE_FULL, now, self._who, self._why), flags
+            return machine.promote(record, self._kind == PROMOTE_FULL, seen, now, self._who, self._why), flags
         if self._is_done(record):
             return record, flags
         if record["rollout"]:

@@ -61,9 +61,27 @@ def lacking(traffic, seen, release=None):
             found.append("%s did not answer" % name)
         elif one["generation"] != traffic["generation"]:
             found.append("%s serves generation %d" % (name, one["generation"]))
+        elif differs(one, traffic):
+            found.append("%s serves %s under that generation" % (name, shown(one["weights"])))
         elif release and not (one.get("addresses") or {}).get(release):
             found.append("%s has no address of %s" % (name, release))
     return found
+
+
+def differs(served, traffic):
+    """:returns: whether a balancer says that it sends requests another way.
+
+    :param served: what was seen of it; without its weights it says nothing.
+    """
+    if served.get("weights") is None:
+        return False
+    one, other = ({name: weight for name, weight in weights.items() if weight} for weights in (served["weights"], traffic["weights"]))
+    return one != other
+
+
+def shown(weights):
+    """:returns: weights in words."""
+    return ", ".join("%s %d %%" % pair for pair in sorted(weights.items()))
 
 
 def behind(traffic, seen):

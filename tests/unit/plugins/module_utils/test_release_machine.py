@@ -15,8 +15,7 @@ from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors im
 from ansible_collections.ironrack.cluster.plugins.module_utils._release import machine, record as records
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.observation import FAIL, INCONCLUSIVE, PASS, Observation
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.plan import (
-    ADD_UPSTREAM, DELETE, DEPLOY, GATE, KEEP, PROMOTE, REMOVE_UPSTREAM, ROLL_BACK, SCALE_DOWN, SET_WEIGHT, TRAFFIC, WAIT_READY, WARM_UP, plan_rollout,
-    plan_undo)
+    DELETE, DEPLOY, GATE, KEEP, ROLL_BACK, SCALE_DOWN, WARM_UP, plan_rollout, plan_undo)
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.settings import RolloutRefused
 
 SIZE = 6
@@ -345,7 +344,7 @@ def test_promoted_in_full_it_skips_what_waits_and_nothing_that_protects():
         if not world.record["rollout"]:
             continue
         gates = len(world.gates)
-        world.record = machine.promote(world.record, True, world.now, "ann", "urgent")
+        world.record = machine.promote(world.record, True, world.seen(), world.now, "ann", "urgent")
         if name in ("effect of set_weight", "record of set_weight") and world.record["rollout"]["pending"] is None:
             assert world.record["traffic"]["weights"][world.new] < 100
         world.run()
@@ -357,7 +356,7 @@ def test_a_gate_and_the_keeping_are_ended_by_a_person():
     world = World("blue_green")
     for name in world.steps(1):
         if name.startswith("record of") and name.split()[-1] in (GATE, KEEP):
-            world.record = machine.promote(world.record, False, world.now, "ann", "looks good")
+            world.record = machine.promote(world.record, False, world.seen(), world.now, "ann", "looks good")
     assert world.result == "promoted" and [what for what in world.begun() if what.startswith("promote: ")] == [
         "promote: gate smoke is ended", "promote: gate watch is ended", "promote: keep of v1 is ended"]
 
@@ -365,11 +364,33 @@ def test_a_gate_and_the_keeping_are_ended_by_a_person():
 def test_there_is_not_always_something_to_promote():
     world = World("canary")
     with pytest.raises(RolloutRefused, match="goes forward and stands at a gate"):
-        machine.promote(world.record, False, 0, "ann", "")
+        machine.promote(world.record, False, world.seen(), 0, "ann", "")
     world.run()
     for full in (False, True):
         with pytest.raises(RolloutRefused, match="v2 has all of the traffic"):
-            machine.promote(world.record, full, 0, "ann", "")
+            machine.promote(world.record, full, world.seen(), 0, "ann", "")
+
+
+@pytest.mark.parametrize("full", (False, True))
+def test_what_failed_is_not_promoted(full):
+    world = World("canary")
+    for name in world.steps(1):
+        if name == "record of gate":
+            break
+    seen = world.seen({"generation": world.record["rollout"]["pending"]["generation"], "verdict": FAIL})
+    with pytest.raises(RolloutRefused, match="gate weight 5 failed"):
+        machine.promote(world.record, full, seen, 0, "ann", "")
+
+
+def test_a_balancer_that_serves_other_weights_under_the_same_generation_is_not_believed():
+    world = World("canary")
+    for name in world.steps(1):
+        if name == "record of set_weight":
+            break
+    for one in world.balancers.values():
+        one["generation"] = world.record["traffic"]["generation"]
+    step = machine.advance(world.record, {}, world.seen(), world.now, "run", 1)
+    assert step.intent["kind"] == "set_weight" and "lb1 serves v1 100 %, v2 0 % under that generation" in step.intent["awaits"]
 
 
 @pytest.mark.parametrize("at", ("weight 5", "weight 100", "keep"))
@@ -527,7 +548,7 @@ def test_a_rollout_is_refused_beside_another_and_on_other_traffic():
         machine.begin(world.record, plan, {}, world.seen(), 0, "ann", "")
     idle = dict(world.record, rollout=None)
     world.balancers["lb2"]["weights"] = {"v0": 100}
-    with pytest.raises(RolloutRefused, match="balancer lb2: it serves {'v0': 100}"):
+    with pytest.raises(RolloutRefused, match="balancer lb2: it serves v0 100 %"):
         machine.begin(idle, plan, {}, world.seen(), 0, "ann", "")
 
 

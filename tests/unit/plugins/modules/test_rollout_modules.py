@@ -246,6 +246,7 @@ def test_a_check_run_writes_nothing(api, capsys):
 def test_what_is_wrong_is_told_at_once_and_before_the_lock(api, capsys):
     result = begin(api, capsys, candidate="v9", settings={"replicas": 0, "steps": [50, 20]})
     assert [one["where"] for one in result["problems"]] == ["candidate", "settings.replicas", "settings.steps", "settings.steps"] and api.objects == {}
+    assert begin(api, capsys, lease_duration=0)["problems"][0]["where"] == "lease_duration" and api.objects == {}
     result = begin(api, capsys, stable=None)
     assert "chat has no record of a rollout" in result["msg"]
     result = begin(api, capsys, observation={"releases": {"v1": {"replicas": "two", "ready": -1}}})
