@@ -53,7 +53,8 @@ def begin(record, plan, descriptions, seen, now, who, why):
             record["rollout"]["number"], record["service"], record["rollout"]["plan"]["candidate"]), "none", "Let it end, or abort it."))
     for name, one in sorted(seen.balancers.items()):
         if split.differs(one, record["traffic"]):
-            found.append(problem("balancer " + name, "it serves %s" % split.shown(one["weights"]), "what is on record: %s" % split.shown(record["traffic"]["weights"]),
+            found.append(problem("balancer " + name, "it serves %s" % split.shown(one["weights"]),
+                                 "what is on record: %s" % split.shown(record["traffic"]["weights"]),
                                  "Bring the balancers to the record first: the traffic was moved without it."))
     if found:
         raise RolloutRefused(found)
