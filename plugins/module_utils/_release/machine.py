@@ -252,7 +252,9 @@ class _Engine:
             self._rollout["position"] = max(number for number, earlier in enumerate(ops) if earlier["kind"] == WAIT_READY)
             return None
         if op["kind"] == ROLL_BACK and self._waits_for_stable():
-            return self.intent({"kind": WAIT_READY, "release": plan["stable"], "replicas": 1}, {"generation": self.record["generation"]},
+            since = self._rollout["turned"]
+            return self.intent({"kind": WAIT_READY, "release": plan["stable"], "replicas": 1},
+                               {"generation": self.record["generation"], "since": since, "until": since + plan["effect_timeout"]},
                                awaits="%s has no ready pod to go back to" % plan["stable"])
         wanted = split.after(op, plan, self.record["traffic"])
         if confirm.satisfied(op, wanted, self.record["traffic"], self._seen):

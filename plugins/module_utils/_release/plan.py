@@ -130,8 +130,10 @@ def _rolling(candidate, settings):
 
 def _tail(stable, candidate, settings, gone):
     keep = [{"kind": KEEP, "release": stable, "timeout": settings["keep"]}] if settings["keep"] else []
-    return [_traffic(PROMOTE, candidate, settings)] + keep + [_traffic(REMOVE_UPSTREAM, stable, settings), _pods(SCALE_DOWN, stable, settings)] + [
-        _pods(DELETE, release, settings) for release in gone]
+    # The old release goes only while the new one is whole: after that there is no way back but another rollout.
+    return [_traffic(PROMOTE, candidate, settings)] + keep + [
+        _wait(candidate, settings["replicas"], settings), _traffic(REMOVE_UPSTREAM, stable, settings), _pods(SCALE_DOWN, stable, settings)] + [
+            _pods(DELETE, release, settings) for release in gone]
 
 
 def _grow(release, replicas, settings, zones=None):

@@ -41,7 +41,7 @@ class World:
         self.releases = {"v1": self.release(SIZE, SIZE)}
         self.balancers = {name: {"generation": 3, "weights": {"v1": 100}} for name in ("lb1", "lb2")}
         self.away, self.silent, self.blind, self.crashed, self.effects, self.gates = set(), set(), False, set(), [], []
-        self.version = 0
+        self.version, self.limits = 0, {}
         record = records.new("chat", "v1", {"image": "v1"})
         if kind == "undo":
             record.update(stable="v2", previous="v1", releases={"v1": {}, "v2": {}}, traffic=dict(record["traffic"], stable="v2", weights={"v2": 100}))
@@ -148,7 +148,7 @@ class World:
     def tick(self):
         self.now += LOOK
         for name, one in self.releases.items():
-            one["ready"] = 0 if name in self.crashed else one["replicas"]
+            one["ready"] = 0 if name in self.crashed else min(one["replicas"], self.limits.get(name, SIZE))
 
     def check(self):
         """The rules of every moment."""
@@ -407,6 +407,21 @@ def test_a_candidate_without_a_ready_pod_loses_its_traffic_at_the_next_look(at):
     world.run()
     assert world.result == "rolled_back" and "no pod of v2 is ready" in world.record["last"]["why"]
     assert world.end()["releases"] == {"v1": (SIZE, SIZE, {})}
+
+
+def test_the_old_release_does_not_go_while_the_new_one_is_not_whole():
+    world = World("blue_green")
+    for _name in world.steps(1):
+        if world.record["history"][-1]["what"].startswith("keep of v1"):
+            break
+    world.limits = {"v2": 1}
+    for name in world.steps(1):
+        assert world.releases["v1"]["ready"] == SIZE and not (world.record["rollout"] or {}).get("released"), name
+        if world.record["rollout"]["phase"] == "back":
+            break
+    world.run()
+    assert world.result == "rolled_back" and "1 of 6 pods of v2 are ready" in world.record["last"]["why"]
+    assert world.end()["balancers"] == [{"v1": 100}, {"v1": 100}]
 
 
 def test_a_candidate_that_never_gets_ready_never_gets_traffic():

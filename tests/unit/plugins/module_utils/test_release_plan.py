@@ -72,7 +72,8 @@ def test_a_canary_grows_with_its_share():
     assert [(op["kind"], op.get("replicas"), op.get("weight")) for op in plan["forward"] if op["kind"] in ("deploy", "set_weight", "gate")] == [
         ("deploy", 2, None), ("set_weight", 2, 5), ("gate", None, 5), ("set_weight", 2, 25), ("gate", None, 25),
         ("deploy", 3, None), ("set_weight", 3, 50), ("gate", None, 50), ("deploy", 6, None), ("set_weight", 6, 100), ("gate", None, 100)]
-    assert words(plan)[-6:] == ["promote v2 300", "keep v1 600", "remove_upstream v1 300", "scale_down v1 300", "delete v1 300", "delete v0 300"]
+    assert words(plan)[-7:] == [
+        "promote v2 300", "keep v1 600", "wait_ready v2 6 900", "remove_upstream v1 300", "scale_down v1 300", "delete v1 300", "delete v0 300"]
     assert [op["kind"] for op in plan["back"]] == ["roll_back", "remove_upstream", "delete"]
 
 
@@ -80,7 +81,8 @@ def test_blue_green_smokes_before_it_switches_and_watches_ten_minutes():
     plan = plan_rollout("chat", "blue_green", "v1", "v2", KNOWN, {"replicas": 6})
     assert words(plan) == [
         "deploy v2 6 300", "wait_ready v2 6 900", "warm_up v2 300", "add_upstream v2 300", "gate smoke v2 0 300", "wait_ready v2 6 900",
-        "set_weight v2 100 6 300", "gate watch v2 100 600", "promote v2 300", "keep v1 3600", "remove_upstream v1 300", "scale_down v1 300"]
+        "set_weight v2 100 6 300", "gate watch v2 100 600", "promote v2 300", "keep v1 3600", "wait_ready v2 6 900",
+        "remove_upstream v1 300", "scale_down v1 300"]
 
 
 def test_rolling_goes_by_zones():
