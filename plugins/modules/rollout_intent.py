@@ -106,8 +106,8 @@ options:
           - Left out as a whole where the API did not answer.
         type: dict
       balancers:
-        description: Balancer to a dictionary of V(generation), V(weights) (release to percent), V(addresses) (release to number) and V(away), which
-          says that no client reaches it. An empty one did not answer.
+        description: Balancer to a dictionary of V(generation), V(weights) (release to the percent that it serves), V(addresses) (release to number; left
+          out by a balancer that awaits them itself) and V(away), which says that no client reaches it. An empty one did not answer.
         type: dict
         default: {}
       outcome:
@@ -157,9 +157,9 @@ intent:
   description:
     - What is to be done now. V(kind) says what, V(release) of which release, V(generation) with which number, V(since) and V(until) are
       seconds since 1970, V(awaits) says what was seen to be missing.
-    - V(traffic) is what the balancers are told, V(replicas) and V(zones) how many pods are deployed, V(stable_replicas) the size below
-      which nobody scales the stable release, V(precondition) the uid and version of what is taken away, V(repairs) the balancers that came back
-      with an older generation.
+    - V(traffic) is what the balancers are told, with V(generation), V(stable), V(candidate), V(weight) of the candidate and V(weights) of all.
+    - V(replicas) and V(zones) say how many pods are deployed, V(stable_replicas) the size below which nobody scales the stable release,
+      V(precondition) the uid and version of what is taken away, V(repairs) the balancers that came back with an older generation.
     - V(phase) is V(forward) or V(back), V(why) the reason, V(paused) whether a pause is set, V(overdue) whether a way back takes too long.
     - With V(done) it is how the last rollout ended, with V(result), which is V(promoted) or V(rolled_back).
   returned: success

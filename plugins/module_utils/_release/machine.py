@@ -241,6 +241,11 @@ class _Engine:
         return self.intent({"kind": SET_WEIGHT, "release": plan["candidate"], "weight": traffic["weights"].get(plan["candidate"], 0)},
                            {"generation": traffic["generation"]}, awaits="balancers that came back", repairs=late)
 
+    def _told(self):
+        """:returns: the traffic on record, with the candidate's weight by itself."""
+        traffic = self.record["traffic"]
+        return dict(traffic, weight=traffic["weights"].get(traffic["candidate"], 0))
+
     def _begin(self, op):
         """:returns: the intent of an operation that begins now; None where there is nothing to do, or something else comes first."""
         plan = self._rollout["plan"]
@@ -333,7 +338,7 @@ class _Engine:
                      phase=self._rollout["phase"], stable_replicas=plan["replicas"], paused=self._paused, why=self._rollout["why"], awaits="",
                      overdue=False, **pending)
         if op["kind"] in TRAFFIC:
-            found["traffic"] = self.record["traffic"]
+            found["traffic"] = self._told()
         if op["kind"] in (SCALE_DOWN, DELETE):
             found["precondition"] = self._seen.precondition(op["release"])
         return dict(found, **more)

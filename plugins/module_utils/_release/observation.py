@@ -21,9 +21,9 @@ class Observation:
 
     :param releases: name -> {replicas, ready, generation, zones, uid, resource_version}: pods that are wanted and that are ready, the generation that the
         objects carry, zone -> pods wanted where they are kept apart by zone. A release that is not there is left out. None: the API did not answer.
-    :param balancers: name -> {generation, weights, addresses, away}: the generation that it serves, release -> percent, release -> number of
-        addresses that its upstream has. ``away`` says that clients do not reach it: it gave its address away and asks for the newest generation
-        before it takes it again. An empty one did not answer.
+    :param balancers: name -> {generation, weights, addresses, away}: the generation that it serves, release -> percent that it serves, release ->
+        number of addresses that its upstream has (left out by one that itself awaits addresses before it serves weights). ``away`` says that
+        clients do not reach it: it gave its address away and asks for the newest generation before it takes it again. An empty one did not answer.
     :param outcome: {generation, verdict, why}: what came of the intent of that generation, where only whoever carried it out can know.
     :raises RolloutRefused: with all that is no observation.
     """
@@ -94,8 +94,9 @@ def _problems(releases, balancers, outcome):
         if seen.get("generation") is not None and not _is_count(seen["generation"]):
             found.append(problem("observation.balancers.%s.generation" % name, "%r" % (seen["generation"],), "a whole number", "Give what the balancer says."))
         weights = seen.get("weights")
-        if weights is not None and (not all(_is_count(weight) for weight in weights.values()) or sum(weights.values()) != 100):
-            found.append(problem("observation.balancers.%s.weights" % name, "%r" % (weights,), "percents that make 100", "Give what the balancer says."))
+        if weights and (not all(_is_count(weight) for weight in weights.values()) or sum(weights.values()) != 100):
+            found.append(problem("observation.balancers.%s.weights" % name, "%r" % (weights,), "percents that make 100, or none",
+                                 "Give what the balancer says."))
     if outcome and (not _is_count(outcome.get("generation")) or outcome.get("verdict") not in VERDICTS):
         found.append(problem("observation.outcome", "%r" % (outcome,), "a generation and one of %s" % ", ".join(VERDICTS), "Give what came of the intent."))
     return found

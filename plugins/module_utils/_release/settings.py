@@ -15,6 +15,8 @@ CANARY, BLUE_GREEN, ROLLING, UNDO = "canary", "blue_green", "rolling", "undo"
 #: A release that a person may ask for; an undo is asked for without a strategy.
 STRATEGIES = (CANARY, BLUE_GREEN, ROLLING)
 
+#: What the balancers call the servers that answer for a service without a release.
+FALLBACK = "fallback"
 _DAY = 86400
 _COMMON = {"replicas": None, "extensions": 3, "ready_timeout": 900, "effect_timeout": 300}
 #: strategy -> its settings with their defaults; None has to be given.
@@ -108,6 +110,8 @@ def names_problems(service, names):
 
     :param names: where -> name.
     """
-    return [problem(where, "%r" % (name,), "a DNS label: at most 63 lower-case letters, digits and dashes", "Rename it.")
-            for where, name in [("service", service)] + sorted(names.items())
-            if not isinstance(name, str) or not LABEL.fullmatch(name)]
+    found = [problem(where, "%r" % (name,), "a DNS label: at most 63 lower-case letters, digits and dashes", "Rename it.")
+             for where, name in [("service", service)] + sorted(names.items())
+             if not isinstance(name, str) or not LABEL.fullmatch(name)]
+    return found + [problem(where, "%r" % (name,), "another name: the balancers have servers of that name", "Rename it.")
+                    for where, name in sorted(names.items()) if name == FALLBACK]

@@ -63,7 +63,9 @@ def lacking(traffic, seen, release=None):
             found.append("%s serves generation %d" % (name, one["generation"]))
         elif differs(one, traffic):
             found.append("%s serves %s under that generation" % (name, shown(one["weights"])))
-        elif release and not (one.get("addresses") or {}).get(release):
+        elif release and one.get("addresses") is None and one.get("weights") is None:
+            found.append("%s says neither what it serves nor its addresses of %s" % (name, release))
+        elif release and one.get("addresses") is not None and not one["addresses"].get(release):
             found.append("%s has no address of %s" % (name, release))
     return found
 

@@ -90,7 +90,9 @@ class World:
 
     @staticmethod
     def record_traffic(intent):
-        return copy.deepcopy(intent["traffic"])
+        told = copy.deepcopy(intent["traffic"])
+        assert told.pop("weight") == (told["weights"][told["candidate"]] if told["candidate"] else 0)
+        return told
 
     def tell(self, name, traffic):
         if name in self.silent or name in self.away:
@@ -380,6 +382,20 @@ def test_what_failed_is_not_promoted(full):
     seen = world.seen({"generation": world.record["rollout"]["pending"]["generation"], "verdict": FAIL})
     with pytest.raises(RolloutRefused, match="gate weight 5 failed"):
         machine.promote(world.record, full, seen, 0, "ann", "")
+
+
+@pytest.mark.parametrize("told, done", (
+    ({"addresses": {"v2": 1}}, True), ({"addresses": {"v2": 0}}, False), ({"addresses": {}}, False), ({"weights": {"v1": 100}}, True),
+    ({"weights": {}}, False), ({}, False)))
+def test_a_new_upstream_is_awaited_until_its_addresses_or_its_weights_are_known(told, done):
+    world = World("canary")
+    for name in world.steps(1):
+        if name == "record of add_upstream":
+            break
+    generation = world.record["traffic"]["generation"]
+    seen = Observation(world.releases, {name: dict(told, generation=generation) for name in world.balancers})
+    step = machine.advance(world.record, {}, seen, world.now, "run", 1)
+    assert (step.intent["kind"] == "set_weight") == done and (done or step.intent["awaits"])
 
 
 def test_a_balancer_that_serves_other_weights_under_the_same_generation_is_not_believed():

@@ -31,6 +31,7 @@ def refused(**changes):
     ({"candidate": "v9"}, [("candidate", "release 'v9' is unknown")]),
     ({"candidate": None}, [("candidate", "None"), ("candidate", "release None is unknown")]),
     ({"service": "Chat"}, [("service", "'Chat'")]),
+    ({"candidate": "fallback", "releases": {"fallback"}}, [("candidate", "'fallback'")]),
     ({"service": "c" * 64}, [("service", repr("c" * 64))]),
     ({"strategy": "recreate"}, [("strategy", "'recreate'")]),
     ({"settings": {}}, [("settings.replicas", "it is None")]),
