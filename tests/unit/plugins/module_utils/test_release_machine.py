@@ -15,7 +15,7 @@ from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors im
 from ansible_collections.ironrack.cluster.plugins.module_utils._release import machine, record as records
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.observation import FAIL, INCONCLUSIVE, PASS, Observation
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.plan import (
-    DELETE, DEPLOY, GATE, KEEP, ROLL_BACK, SCALE_DOWN, WARM_UP, plan_rollout, plan_undo)
+    ADD_UPSTREAM, DELETE, DEPLOY, GATE, KEEP, PROMOTE, REMOVE_UPSTREAM, ROLL_BACK, SCALE_DOWN, SET_WEIGHT, TRAFFIC, WARM_UP, plan_rollout, plan_undo)
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.settings import RolloutRefused
 
 SIZE = 6
@@ -341,6 +341,65 @@ def test_who_was_paused_past_the_lease_is_refused_by_balancers_store_and_pods(ki
     assert refused >= 2 * (stops - 2)
 
 
+def until(world, boundary, last=""):
+    """Drive a world up to a boundary. :returns: the driver, which can go on."""
+    driver = world.steps(world.fence)
+    for name in driver:
+        if name == boundary and world.record["history"][-1]["what"].startswith(last):
+            return driver
+    raise AssertionError("%s was not reached" % boundary)
+
+
+@pytest.mark.parametrize("kind", (ADD_UPSTREAM, SET_WEIGHT, PROMOTE, REMOVE_UPSTREAM, DEPLOY))
+def test_an_effect_in_hand_is_refused_once_another_tenure_has_repeated_it(kind):
+    world = World("canary")
+    world.fence = 1
+    late = until(world, "record of %s" % kind)
+    world.fence = 2
+    until(world, "effect of %s" % kind)
+    if kind != DEPLOY:
+        assert world.balancers["lb1"]["generation"] == world.record["traffic"]["generation"]
+    with pytest.raises(Refused):
+        next(late)
+
+
+def test_a_gate_that_ended_while_nobody_drove_gets_its_look_first():
+    world = World("canary")
+    until(world, "record of gate")
+    world.now += 100000
+    step = machine.advance(world.record, {}, world.seen(), world.now, "run", 1)
+    assert (step.intent["kind"], step.intent["extended"]) == (GATE, 0)
+    world.run()
+    assert world.result == "promoted" and world.gates.count(("weight 5", 0)) == 1
+
+
+def test_a_way_back_begins_anew_when_somebody_moves_the_traffic_meanwhile():
+    world = World("canary", {"weight 25": [FAIL]})
+    until(world, "record of delete")
+    for balancer in world.balancers.values():
+        balancer.update(generation=900, weights={"v1": 50, "v2": 50})
+    step = machine.advance(world.record, {}, world.seen(), world.now, "run", 0)
+    assert step.intent["kind"] in TRAFFIC and step.intent["generation"] > 900 and step.intent["traffic"]["weights"] == {"v1": 100}
+    world.record = step.record
+    world.run()
+    assert world.result == "rolled_back" and world.end()["balancers"] == [{"v1": 100}] * 2 and "v2" not in world.releases
+
+
+@pytest.mark.parametrize("what, kind", (("behind", SET_WEIGHT), ("blind", "observe"), ("well", SCALE_DOWN)))
+def test_nothing_is_taken_away_while_a_balancer_is_behind_or_the_api_is_silent(what, kind):
+    world = World("blue_green")
+    until(world, "effect of remove_upstream")
+    until(world, "before the record")
+    world.flags = {"pause": {"rollout": 1}}
+    until(world, "record of pause")
+    if what == "behind":
+        world.balancers["lb2"].update(generation=world.balancers["lb2"]["generation"] - 1, weights={"v1": 0, "v2": 100})
+    world.blind = what == "blind"
+    step = machine.advance(world.record, {}, world.seen(), world.now, "run", 0)
+    assert step.intent["kind"] == kind and (step.record["rollout"]["pending"] is None) == (what != "well")
+    assert step.intent.get("repairs") == (["lb2"] if what == "behind" else None)
+
+
 def test_promoted_in_full_it_skips_what_waits_and_nothing_that_protects():
     for name, world in World("canary").killed_everywhere():
         if not world.record["rollout"]:
@@ -446,6 +505,19 @@ def test_a_candidate_that_never_gets_ready_never_gets_traffic():
     world.run()
     assert world.result == "rolled_back" and "0 of 2 pods of v2 are ready" in world.record["last"]["why"]
     assert not [effect for effect in world.effects if effect[0] == "lb1" and effect[1]]
+
+
+@pytest.mark.parametrize("heals", (False, True))
+def test_weight_rises_only_onto_as_many_ready_pods_as_its_step_needs(heals):
+    world = World("canary")
+    until(world, "record of add_upstream")
+    world.limits, world.releases["v2"]["ready"] = {"v2": 1}, 1
+    until(world, "record of wait_ready", "wait ready of v2 with 2 pods")
+    assert [op for op in world.begun() if op.startswith("set weight")] == []
+    world.limits = {} if heals else world.limits
+    world.run()
+    assert world.result == ("promoted" if heals else "rolled_back")
+    assert heals or not [effect for effect in world.effects if effect[0] == "lb1" and effect[1]]
 
 
 @pytest.mark.parametrize("by_hand", (False, True))
@@ -556,7 +628,7 @@ def test_an_undo_while_the_old_is_kept_needs_no_pods_and_one_change_of_weights()
     for name in world.steps(1):
         if name == "record of remove_upstream":
             break
-    assert world.effects[told:] == [("lb1", 0), ("lb2", 0)] and world.record["stable"] == "v1"
+    assert world.effects[told:] == [("lb1", 0), ("lb2", 0)] and world.record["stable"] == "v1" and world.record["rollout"]["promoted"] is False
 
 
 def test_an_undo_after_the_end_goes_back_and_can_be_undone():
