@@ -83,7 +83,7 @@ def differs(served, traffic):
 
 def shown(weights):
     """:returns: weights in words."""
-    return ", ".join("%s %d %%" % pair for pair in sorted(weights.items()))
+    return ", ".join("%s %d %%" % pair for pair in sorted(weights.items())) or "nothing"
 
 
 def behind(traffic, seen):

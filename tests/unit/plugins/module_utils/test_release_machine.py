@@ -655,6 +655,13 @@ def test_a_rollout_is_refused_beside_another_and_on_other_traffic():
         machine.begin(idle, plan, {}, world.seen(), 0, "ann", "")
 
 
+def test_a_flag_of_an_earlier_rollout_says_nothing_to_this_one():
+    world = World("canary")
+    world.flags = {"abort": {"rollout": 0}, "pause": {"rollout": 0}}
+    world.run()
+    assert world.result == "promoted"
+
+
 def test_nothing_is_done_by_an_old_tenure_and_nothing_twice_after_the_end():
     world = World("canary")
     world.run()
