@@ -75,7 +75,8 @@ options:
   candidate:
     description:
       - The release that is to get the traffic. Needed with V(begin).
-      - With V(undo) it is the release before unless given. Give it where the call may be repeated after its end, which else would undo the undo.
+      - With V(undo) it is the release before unless given. It has to be given where the last rollout was an undo itself or was rolled back, so
+        that an undo that is repeated does not undo itself.
     type: str
   settings:
     description:

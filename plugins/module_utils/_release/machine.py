@@ -319,8 +319,8 @@ class _Engine:
         result = PROMOTED if rollout["phase"] == FORWARD else ROLLED_BACK
         if result == PROMOTED:
             self.record["previous"] = plan["stable"]
-        self.record["last"] = {"rollout": rollout["number"], "result": result, "stable": self.record["stable"], "candidate": plan["candidate"],
-                               "why": rollout["why"]}
+        self.record["last"] = {"rollout": rollout["number"], "strategy": plan["strategy"], "result": result, "stable": self.record["stable"],
+                               "candidate": plan["candidate"], "why": rollout["why"]}
         self.record["rollout"] = None
         self._note("end rollout %d: %s" % (rollout["number"], result), rollout["why"])
         return dict(self.record["last"], kind=FINISHED, service=self.record["service"])

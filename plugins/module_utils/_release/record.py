@@ -15,7 +15,7 @@ rollouts     number of rollouts that were begun; the number of one is its name
 rollout      None, or the one that is under way: number, plan, phase (forward, back), position in that list of the plan, pending, promoted,
              released (the old one is going: no way back), turned (seconds since 1970 when it turned back, or None), by_hand (whether a person turned it), why
 pending      None, or the intent that is on record: generation, since and until (seconds since 1970); for a gate extended and extensions
-last         how the last rollout ended: rollout, result (promoted, rolled_back), stable, candidate, why
+last         how the last rollout ended: rollout, strategy, result (promoted, rolled_back), stable, candidate, why
 history      when (RFC 3339), who, what, why and generation, oldest first
 
 This is a private module_utils package: it may change in any release.

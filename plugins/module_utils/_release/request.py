@@ -54,21 +54,35 @@ class Request:
         return machine.begin(record, self._plan(record), self._wish["releases"], seen, now, self._who, self._why), flags
 
     def _is_done(self, record):
-        """Whether the last rollout has brought about what is asked for now."""
+        """Whether what is asked for now was brought about already."""
         last, candidate = record["last"] or {}, self._wish["candidate"]
-        return not record["rollout"] and candidate and record["stable"] == candidate == last.get("candidate") and last.get("result") == machine.PROMOTED
+        if record["rollout"] or not candidate or candidate != record["stable"]:
+            return False
+        return self._kind == UNDONE or last.get("candidate") == candidate and last.get("result") == machine.PROMOTED
 
     def _plan(self, record):
         wish = self._wish
         known = set(record["releases"]) | set(wish["releases"])
         if self._kind == UNDONE:
-            return plan_undo(record["service"], record["stable"], wish["candidate"] or record["previous"], known, wish["settings"])
+            return plan_undo(record["service"], record["stable"], wish["candidate"] or self._before(record), known, wish["settings"])
         return plan_rollout(record["service"], wish["strategy"], record["stable"], wish["candidate"], known, wish["settings"], record["previous"])
+
+    @staticmethod
+    def _before(record):
+        """:returns: the release that an undo goes back to where none is named. An undo that is asked for twice must not undo itself."""
+        last = record["last"]
+        if last and (last["result"] != machine.PROMOTED or last["strategy"] == UNDO):
+            raise RolloutRefused([problem(
+                "undo", "rollout %d gave the traffic back to %s already" % (last["rollout"], record["stable"]),
+                "the release to go back to, as candidate", "Name it, where %s is not the one%s." % (
+                    record["stable"], "; before it was %s" % record["previous"] if record["previous"] else ""))])
+        return record["previous"]
 
     def _beside(self, record, flags):
         """One is under way: this one, which goes on as it was planned, or one that an undo turns back, or another, which refuses this."""
         plan = record["rollout"]["plan"]
-        if self._kind == UNDONE and plan["strategy"] != UNDO and not record["rollout"]["released"]:
+        back = self._wish["candidate"] in (None, plan["stable"])
+        if self._kind == UNDONE and plan["strategy"] != UNDO and not record["rollout"]["released"] and back:
             return record, dict(flags, abort={"rollout": record["rollout"]["number"], "who": self._who, "why": self._why})
         strategy = UNDO if self._kind == UNDONE else self._wish["strategy"]
         if plan["strategy"] == strategy and self._wish["candidate"] in (plan["candidate"], None):
