@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._release import confirm
@@ -38,6 +38,7 @@ def test_an_inconclusive_gate_gets_more_time_so_many_times(extended, extensions,
     assert gate(1200, None, extended=extended, extensions=extensions) == state
 
 
+@settings(deadline=None)
 @given(st.integers(1000, 2000), st.sampled_from(VERDICTS + (None,)), st.sampled_from((6, 7, 8)), st.booleans(), st.integers(0, 4))
 def test_a_gate_is_never_passed_by_anything_but_its_own_pass_in_time(now, verdict, generation, paused, extended):
     state = gate(now, verdict, generation, paused, extended)

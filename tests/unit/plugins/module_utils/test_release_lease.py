@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._release import lease as leases
@@ -81,6 +81,7 @@ def test_a_lease_that_was_deleted_gives_no_number_twice():
     assert leases.take(None, "bob", NOW, 60, 7)["leaseTransitions"] == 8
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(("take", "renew", "release")), st.integers(0, 90)), max_size=30))
 def test_at_no_time_do_two_have_it_and_numbers_only_rise(rows):
     lease, now, mine, last = None, NOW, {}, 0

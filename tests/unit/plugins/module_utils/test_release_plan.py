@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.plan import batches, plan_rollout, plan_undo
@@ -98,18 +98,19 @@ def test_rolling_goes_by_zones():
 def wishes(draw):
     replicas = draw(st.integers(1, 400))
     strategy = draw(st.sampled_from(("canary", "blue_green", "rolling")))
-    settings = {"replicas": replicas, "keep": draw(st.sampled_from((0, 60)))}
+    asked = {"replicas": replicas, "keep": draw(st.sampled_from((0, 60)))}
     if strategy == "canary":
-        settings.update(steps=sorted(draw(st.sets(st.integers(1, 99)))) + [100], minimum=draw(st.integers(1, 10)))
+        asked.update(steps=sorted(draw(st.sets(st.integers(1, 99)))) + [100], minimum=draw(st.integers(1, 10)))
     if strategy == "rolling":
-        settings["zones"] = ["z%d" % number for number in range(draw(st.integers(1, MOST_ZONES)))]
-    return strategy, settings
+        asked["zones"] = ["z%d" % number for number in range(draw(st.integers(1, MOST_ZONES)))]
+    return strategy, asked
 
 
+@settings(deadline=None)
 @given(wishes())
 def test_every_plan_is_sound(wish):
-    strategy, settings = wish
-    plan = plan_rollout("chat", strategy, "v1", "v2", KNOWN, settings, previous="v3")
+    strategy, asked = wish
+    plan = plan_rollout("chat", strategy, "v1", "v2", KNOWN, asked, previous="v3")
     assert json.loads(json.dumps(plan)) == plan
     ops = plan["forward"]
     weights = [op["weight"] for op in ops if op["kind"] == "set_weight"]
@@ -117,7 +118,7 @@ def test_every_plan_is_sound(wish):
     deployed = added = ready = 0
     for op in ops:
         if op["kind"] == "deploy":
-            assert deployed < op["replicas"] <= settings["replicas"] and sum(op.get("zones", {0: op["replicas"]}).values()) == op["replicas"]
+            assert deployed < op["replicas"] <= asked["replicas"] and sum(op.get("zones", {0: op["replicas"]}).values()) == op["replicas"]
             deployed = op["replicas"]
         elif op["kind"] == "wait_ready":
             ready = op["replicas"]
@@ -125,7 +126,7 @@ def test_every_plan_is_sound(wish):
             added += 1
         elif op["kind"] == "set_weight":
             # Its share has pods, they were awaited, and its upstream was there before.
-            assert added == 1 and op["replicas"] == ready == deployed and deployed * 100 >= settings["replicas"] * op["weight"]
+            assert added == 1 and op["replicas"] == ready == deployed and deployed * 100 >= asked["replicas"] * op["weight"]
     kinds = [op["kind"] for op in ops]
     assert kinds.count("promote") == 1 and kinds.index("promote") > max(number for number, kind in enumerate(kinds) if kind == "set_weight")
     for number, op in enumerate(ops):
