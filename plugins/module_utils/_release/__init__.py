@@ -12,6 +12,8 @@ traffic      which release gets how many percent, under which generation
 confirm      whether an operation is carried out
 machine      record and observation in, next record and next intent out
 record       the record as the data of a ConfigMap
+request      what the driver asks for, and what comes of it
+flags        what anybody may ask for without the lock
 lease        who may write the record
 store        both in the Kubernetes API
 """
