@@ -87,16 +87,33 @@ def _is_count(value):
 
 def _problems(releases, balancers, outcome):
     found = []
-    for name, seen in sorted((releases or {}).items()):
-        found += [problem("observation.releases.%s.%s" % (name, part), "%r" % (seen.get(part),), "a whole number", "Give what the API says.")
-                  for part in ("replicas", "ready") if not _is_count(seen.get(part))]
-    for name, seen in sorted((balancers or {}).items()):
-        if seen.get("generation") is not None and not _is_count(seen["generation"]):
-            found.append(problem("observation.balancers.%s.generation" % name, "%r" % (seen["generation"],), "a whole number", "Give what the balancer says."))
-        weights = seen.get("weights")
-        if weights and (not all(_is_count(weight) for weight in weights.values()) or sum(weights.values()) != 100):
-            found.append(problem("observation.balancers.%s.weights" % name, "%r" % (weights,), "percents that make 100, or none",
-                                 "Give what the balancer says."))
+    for kind, entries in (("releases", releases or {}), ("balancers", balancers or {})):
+        for name, seen in sorted(entries.items()):
+            where = "observation.%s.%s" % (kind, name)
+            if not isinstance(seen, dict):
+                found.append(problem(where, "%r" % (seen,), "a dictionary", "Leave out what is not there; an empty one is a balancer that did not answer."))
+            else:
+                found += _release_problems(where, seen) if kind == "releases" else _balancer_problems(where, seen)
     if outcome and (not _is_count(outcome.get("generation")) or outcome.get("verdict") not in VERDICTS):
         found.append(problem("observation.outcome", "%r" % (outcome,), "a generation and one of %s" % ", ".join(VERDICTS), "Give what came of the intent."))
     return found
+
+
+def _release_problems(where, seen):
+    return [problem("%s.%s" % (where, part), "%r" % (seen.get(part),), "a whole number", "Give what the API says.")
+            for part in ("replicas", "ready") if not _is_count(seen.get(part))]
+
+
+def _balancer_problems(where, seen):
+    found, weights, addresses = [], seen.get("weights"), seen.get("addresses")
+    if seen.get("generation") is not None and not _is_count(seen["generation"]):
+        found.append(problem(where + ".generation", "%r" % (seen["generation"],), "a whole number", "Give what the balancer says."))
+    if weights is not None and (not _are_counts(weights) or weights and sum(weights.values()) != 100):
+        found.append(problem(where + ".weights", "%r" % (weights,), "percents by release that make 100, or none", "Give what the balancer says."))
+    if addresses is not None and not _are_counts(addresses):
+        found.append(problem(where + ".addresses", "%r" % (addresses,), "numbers by release", "Give what the balancer says."))
+    return found
+
+
+def _are_counts(values):
+    return isinstance(values, dict) and all(_is_count(value) for value in values.values())

@@ -114,6 +114,10 @@ def test_an_old_release_is_kept_for_its_time_and_as_long_as_a_pause():
     ({"releases": {"v1": {"replicas": 1}}}, "observation.releases.v1.ready"),
     ({"balancers": {"lb1": {"generation": "3"}}}, "observation.balancers.lb1.generation"),
     ({"balancers": {"lb1": {"generation": 3, "weights": {"v1": 99}}}}, "observation.balancers.lb1.weights"),
+    ({"balancers": {"lb1": {"generation": 3, "weights": [100]}}}, "observation.balancers.lb1.weights"),
+    ({"balancers": {"lb1": {"generation": 3, "addresses": {"v1": None}}}}, "observation.balancers.lb1.addresses"),
+    ({"balancers": {"lb1": None}}, "observation.balancers.lb1"),
+    ({"releases": {"v1": None}}, "observation.releases.v1"),
     ({"outcome": {"generation": 3, "verdict": "fine"}}, "observation.outcome"),
     ({"outcome": {"verdict": "pass"}}, "observation.outcome"),
 ))
