@@ -108,5 +108,5 @@ def release(lease, me, fence):
     lock = read(lease)
     if lock is None or lock.holder != me or lock.fence != fence:
         return None
-    # The API wants a duration above zero; the time of the last renewal is what makes the lock free.
-    return {"holderIdentity": "", "acquireTime": None, "renewTime": None, "leaseDurationSeconds": 1, "leaseTransitions": fence}
+    # Without a holder the lock is free, whatever else it says; the API wants a duration above zero.
+    return {"holderIdentity": None, "acquireTime": None, "renewTime": None, "leaseDurationSeconds": 1, "leaseTransitions": fence}

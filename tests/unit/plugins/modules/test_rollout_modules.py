@@ -331,7 +331,7 @@ def test_one_call_after_the_other_leads_to_the_end_and_gives_the_lock_back(api, 
             store.write(record.record, record.version)
     assert (intent["kind"], intent["result"], weights) == ("done", "promoted", {"v2": 100})
     assert sorted(set(kinds)) == ["add_upstream", "deploy", "done", "gate", "promote", "remove_upstream", "scale_down", "set_weight", "warm_up"]
-    assert api.objects[LEASE]["spec"]["holderIdentity"] == "" and store.read().record["stable"] == "v2"
+    assert api.objects[LEASE]["spec"]["holderIdentity"] is None and store.read().record["stable"] == "v2"
     again = begin(api, capsys, holder="ann run 2", observation=seen(world, generation, weights))
     assert not again["changed"] and again["intent"]["result"] == "promoted"
     refused = begin(api, capsys, holder="ann run 3", request="promote")
