@@ -1,17 +1,17 @@
 # Copyright (c) 2026, ironrack.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Clients of a balancer that never repeat a request, what they were answered, and what the access log says of it."""
+"""One client of a balancer by the byte, many that count (those of tests/traffic), and what the access log says of them."""
 from __future__ import annotations
 
-import collections
 import concurrent.futures
+import contextlib
 import json
 import socket
-import threading
-import time
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.waiting import wait_for
+
+from tests.traffic.client import Clients, get, target
 
 KEYS = ["client-%d" % number for number in range(20000)]
 
@@ -91,41 +91,15 @@ class Client:
             body += piece[:size]
 
 
-class Clients:
-    """Keep-alive clients that ask one request after the other, and count what they get."""
-
-    def __init__(self, site, count, pause=0.02):
-        self.counts = collections.Counter()
-        self.failures = []
-        self._site = site
-        self._pause = pause
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(number,)) for number in range(count)]
-
-    def _run(self, number):
-        client = Client(self._site.port)
-        while not self._stop.is_set():
-            try:
-                status, headers, body = client.ask(X_Client="client-%d" % number)
-                self.counts[body.split()[0] if status == 200 else status] += 1
-                self.counts["closed"] += headers.get("connection") == "close"
-                if status != 200:
-                    self.failures.append(status)
-            except (OSError, ValueError) as error:
-                self.failures.append(repr(error))
-                client.close()
-            time.sleep(self._pause)
-        client.close()
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *dummy):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
+@contextlib.contextmanager
+def clients(site, count):
+    """:returns: keep-alive clients, each with a key of its own, that ask one request after the other until the end of the block."""
+    asking = Clients([target("http://127.0.0.1:%d" % site.port, "web")], get("/", key_field="X-Client"), workers=count, keys=count, pause=0.02)
+    asking.start()
+    try:
+        yield asking
+    finally:
+        asking.stop()
 
 
 def releases_of(site, keys, at_once=250):

@@ -123,7 +123,8 @@ class Pod(asyncio.Protocol):
         return self._answer(200, "%s %s" % (self._release, self._address))
 
     def _answer(self, status, text):
-        self._transport.write(("HTTP/1.1 %d x\r\nContent-Length: %d\r\n\r\n%s" % (status, len(text), text)).encode())
+        self._transport.write(("HTTP/1.1 %d x\r\nX-Release: %s\r\nContent-Length: %d\r\n\r\n%s" % (
+            status, self._release, len(text), text)).encode())
 
     async def _stream(self, seconds):
         self._transport.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: text/event-stream\r\n\r\n")

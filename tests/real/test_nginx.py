@@ -24,7 +24,8 @@ from ansible_collections.ironrack.cluster.plugins.module_utils._nginx.generation
 from ansible_collections.ironrack.cluster.plugins.modules import nginx_upstream_info
 from ansible_collections.ironrack.cluster.plugins.modules.nginx_upstream import SPEC
 
-from tests.real.nginx_clients import KEYS, Client, Clients, releases_of
+from tests.real.nginx_clients import KEYS, Client, clients, releases_of
+from tests.traffic.tally import summarise
 
 
 class Killed(BaseException):
@@ -144,7 +145,7 @@ def test_twenty_switches_lose_no_request_and_no_stream(site):
         whole.append(client.ask("/stream/2.0", X_Client="stream")[2] == "token " * 20)
         client.close()
 
-    with Clients(site, 16) as clients:
+    with clients(site, 16) as asking:
         for number, weight in enumerate((5, 25, 50, 100, 0) * 4):
             streams += [threading.Thread(target=stream) for dummy in range(5)]
             for thread in streams[-5:]:
@@ -153,9 +154,10 @@ def test_twenty_switches_lose_no_request_and_no_stream(site):
             time.sleep(0.15)
         for thread in streams:
             thread.join()
-    print("20 switches: %s, %d streams" % (dict(clients.counts), len(whole)))
-    assert clients.failures == []
-    assert clients.counts["green"] > 100 and clients.counts["blue"] > 100 and clients.counts["closed"] > 20
+    seen = summarise(asking.answers)
+    print("20 switches: %s, %d streams" % (seen["releases"], len(whole)))
+    assert seen["failures"] == []
+    assert seen["releases"]["green"][200] > 100 and seen["releases"]["blue"][200] > 100 and asking.connections["told_to_close"] > 20
     assert whole == [True] * 100
 
 
@@ -212,10 +214,11 @@ def test_a_killed_creation_and_a_killed_addition_are_finished(site, monkeypatch,
 def test_a_new_release_gets_its_traffic_when_its_addresses_are_known(site):
     site.apply(1, names=("blue",))
     site.dns.delay = 0.5
-    with Clients(site, 8) as clients:
+    with clients(site, 8) as asking:
         result = site.apply(2, candidate="green", weight=50)
         time.sleep(0.5)
-    assert result["added"] == ["green"] and clients.failures == [] and clients.counts["green"] > 10
+    seen = summarise(asking.answers)
+    assert result["added"] == ["green"] and seen["failures"] == [] and seen["releases"]["green"][200] > 10
 
     # one without pods gets nothing, and is not taken for done by the next run either
     site.dns.delay = 0
@@ -235,12 +238,13 @@ def test_with_the_dns_server_dead_an_abort_moves_the_traffic(site):
     site.apply(1)
     site.apply(2, candidate="green", weight=50)
     site.dns.dead = True
-    with Clients(site, 8) as clients:
+    with clients(site, 8) as asking:
         time.sleep(1.5)  # longer than an answer is valid
         site.apply(3, candidate="green", weight=0)
         site.apply(4)
         time.sleep(1.5)
-    assert clients.failures == [] and clients.counts["green"] > 10
+    seen = summarise(asking.answers)
+    assert seen["failures"] == [] and seen["releases"]["green"][200] > 10
     assert set(releases_of(site, KEYS[:500])) == {"blue"}
 
 
