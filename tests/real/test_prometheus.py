@@ -335,8 +335,8 @@ def test_a_budget_is_known_only_with_the_whole_window(tmp_path, exporter, capsys
         assert (known["policy"], known["consumed"]) == ("slow", pytest.approx(0.64, rel=0.01)), known
         assert known["history_days"] > 29.9 and known["covered"] > 0.99 and known["burn"] == pytest.approx(0.64, rel=0.1)
         # A better objective makes the same errors too many; where another status is the error there is none.
-        assert ask(**dict(raw, objective=0.9995))["policy"] == "frozen"
-        assert ask(**dict(raw, bad_status="501"))["consumed"] < 0.001
+        assert ask(**{**raw, "objective": 0.9995})["policy"] == "frozen"
+        assert ask(**{**raw, "bad_status": "501"})["consumed"] < 0.001
         recorded = {"service": "chat", "slo": "availability"}
         known = ask(**recorded)
         assert (known["policy"], known["consumed"], known["burn"]) == ("slow", pytest.approx(0.7), pytest.approx(2)), known

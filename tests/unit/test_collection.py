@@ -19,7 +19,8 @@ HEADER = """\
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """
-SOURCES = ("lab", "playbooks", "plugins", "roles", "tests/callbacks", "tests/faults", "tests/gates", "tests/real", "tests/scenarios", "tests/traffic", "tests/unit")
+SOURCES = ("lab", "playbooks", "plugins", "roles", "tests/callbacks", "tests/faults", "tests/gates", "tests/real", "tests/scenarios", "tests/traffic",
+           "tests/unit")
 TESTS = "\n".join(path.read_text() for path in sorted((ROOT / "tests" / "unit").rglob("test_*.py")))
 #: `lab` is a profile that anybody may choose; any other use of the word means this repository's own hosts.
 PROFILE = re.compile(r"""["'(]lab["')]|, lab\]|(cluster_)?profile:? lab\b""")

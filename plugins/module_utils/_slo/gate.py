@@ -62,8 +62,8 @@ def judge_counts(gate, candidate, baseline, looks, end_of_step):
     if not candidate.total:
         return dict(result, verdict=INCONCLUSIVE, reasons=["the release had no request since the step began"])
     bad, total = candidate.bad, candidate.total
-    result.update(p_limit=at_least(bad, total, gate.fail_limit), upper_bound=upper_bound(bad, total, CONFIDENCE),
-                  requests_needed=max(0, requests_needed(bad, gate.limit, CONFIDENCE) - total))
+    needed = max(0, requests_needed(bad, gate.limit, CONFIDENCE) - total)
+    result.update(p_limit=at_least(bad, total, gate.fail_limit), upper_bound=upper_bound(bad, total, CONFIDENCE), requests_needed=needed)
     missing = _missing(baseline)
     if baseline is not None and not missing:
         result.update(p_baseline=more_than_ratio(bad, total, baseline.bad, baseline.total, gate.ratio),
@@ -77,7 +77,7 @@ def judge_counts(gate, candidate, baseline, looks, end_of_step):
         doubts.append("the step is not over: %d of %d bad so far" % (bad, total))
     if result["upper_bound"] >= gate.limit:
         doubts.append("%d of %d prove less than %s at most, not less than %s: it takes %d more requests without a bad one" % (
-            bad, total, _percent(result["upper_bound"]), _percent(gate.limit), result["requests_needed"]))
+            bad, total, _percent(result["upper_bound"]), _percent(gate.limit), needed))
     if doubts:
         return dict(result, verdict=INCONCLUSIVE, reasons=doubts)
     return dict(result, verdict=PASS, reasons=["%d of %d prove less than %s; the limit is %s" % (

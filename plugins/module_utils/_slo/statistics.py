@@ -42,9 +42,11 @@ def regularised_beta(x, rest, a, b):
     return _by_fraction(x, rest, a, b)
 
 
-def _by_fraction(x, rest, a, b):
-    factor = a * math.log(x) + b * (math.log1p(-x) if x < 0.5 else math.log(rest)) + math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) - math.log(a)
-    return min(1.0, math.exp(factor) / _continued_fraction(x, a, b))
+def _by_fraction(share, other, first, second):
+    """:returns: I_share(first, second), with 1 - share beside the share."""
+    factor = first * math.log(share) + second * (math.log1p(-share) if share < 0.5 else math.log(other))
+    factor += math.lgamma(first + second) - math.lgamma(first) - math.lgamma(second) - math.log(first)
+    return min(1.0, math.exp(factor) / _continued_fraction(share, first, second))
 
 
 def _continued_fraction(x, a, b):

@@ -215,8 +215,12 @@ def test_a_decision_is_made_anew_and_not_for_ever():
         return len(tries)
 
     assert settled(decide) == 3
+
+    def never():
+        raise Conflict("always")
+
     with pytest.raises(Conflict):
-        settled(lambda: settled(decide) and (_ for _ in ()).throw(Conflict("always")), 2)
+        settled(never, 2)
 
 
 # rollout_intent

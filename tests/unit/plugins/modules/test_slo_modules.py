@@ -38,10 +38,10 @@ def test_a_budget_of_a_prometheus_that_is_down_is_unknown(capsys):
 
 
 def test_bad_input_fails_with_all_the_reasons_at_once(capsys):
-    failed = call(metric_gate, capsys, **dict(STEP, url="here", baseline="v2", since=-1, looks=0, max_age=0, gates=[
-        dict(ERRORS, metric=None, fail_limit=0.001), dict(ERRORS, name="slow", kind="latency", metric="x_bucket", bound=2, buckets=[1, 3])]))
+    failed = call(metric_gate, capsys, **{**STEP, "url": "here", "baseline": "v2", "since": -1, "looks": 0, "max_age": 0, "gates": [
+        dict(ERRORS, metric=None, fail_limit=0.001), dict(ERRORS, name="slow", kind="latency", metric="x_bucket", bound=2, buckets=[1, 3])]})
     assert failed["failed"] and [problem["where"] for problem in failed["problems"]] == [
         "url", "max_age", "since", "baseline", "looks", "gate errors, metric", "gate errors, fail_limit", "gate slow, bound"]
     assert "one of 1, 3" in failed["msg"] and failed["msg"].count("To mend it") == 8
-    failed = call(error_budget_info, capsys, **dict(BUDGET, service="Chat", objective=2, timeout=0))
+    failed = call(error_budget_info, capsys, **{**BUDGET, "service": "Chat", "objective": 2, "timeout": 0})
     assert [problem["where"] for problem in failed["problems"]] == ["timeout", "service", "objective"]
