@@ -5,8 +5,8 @@
 
 ``kill-chain`` is one lab life with a chain of rising points, ``kill-fresh`` three points from fresh hosts each, ``kill-everywhere`` a chain of
 every task's start and of every long task's inside, ``kill-join`` one of the joins of further control planes. Each begins with new hosts, and
-leaves a built cluster behind. What they compare with is the build that they find: ``converge`` and ``again`` on this lab, with no
-disturbance since; where there is none they make one.
+leaves a built cluster behind. A kind of long task that no kill of a chain was inside of is killed once more, on new hosts. What they compare
+with is the build that they find: ``converge`` and ``again`` on this lab, with no disturbance since; where there is none they make one.
 """
 from __future__ import annotations
 
@@ -183,13 +183,29 @@ def _chain(inventory, name, choose, kinds, budget=None):
     new_hosts(inventory, known)
     begun = time.monotonic()
     hits = follow(inventory, points, fresh, name)
-    missed = kill_points.without_hit(kinds, hits)
-    if missed:
-        raise NotProved("no kill was inside of: %s" % ", ".join(missed))
     seconds = finish(inventory, known, name + "-end")
     say("%s: killed %d times, %d of them inside of a task, each time run again; the end state is that of an undisturbed build. "
         "%.0f s (estimated: %.0f s), the last run %.0f s" % (
             name, len(hits), sum(was_inside and point.delay > 0 for point, was_inside in hits), time.monotonic() - begun, sum(estimate), seconds))
+    # What earlier kills left half done is finished sooner than the record says, and the kill comes too late. On new hosts time goes as recorded.
+    for kind in kill_points.without_hit(kinds, hits):
+        _on_new_hosts(inventory, known, kill_points.aims(kind, points, fresh), "%s-%s" % (name, kind.replace(" ", "-")))
+
+
+def _on_new_hosts(inventory, known, aims, name):
+    """Kill a run inside of a task on new hosts, and run it again.
+
+    :param aims: points of the task, the next for where it was over before the last.
+    :raises NotProved: where no kill was inside, or the end state is another.
+    """
+    for point in aims:
+        new_hosts(inventory, known)
+        if follow(inventory, [point], kill_points.steps(known["fresh"]), name)[0][1]:
+            break
+    else:
+        raise NotProved("no kill was inside of %r" % aims[0].name)
+    seconds = finish(inventory, known, name + "-end")
+    say("%s: run again to the end in %.0f s; the end state is that of an undisturbed build" % (name, seconds))
 
 
 def kill_chain(inventory):
@@ -222,10 +238,4 @@ def kill_fresh(inventory):
     fresh, again = _records(known)
     points = kill_points.rising(kill_points.inside(fresh, again, kill_points.FRESH), fresh)
     for number, point in enumerate(points, 1):
-        new_hosts(inventory, known)
-        name = "kill-fresh-%d" % number
-        hits = follow(inventory, [point], fresh, name)
-        if not hits[0][1]:
-            raise NotProved("the kill was not inside of %r" % point.name)
-        seconds = finish(inventory, known, name + "-end")
-        say("%s: run again to the end in %.0f s; the end state is that of an undisturbed build" % (name, seconds))
+        _on_new_hosts(inventory, known, [point], "kill-fresh-%d" % number)

@@ -188,6 +188,11 @@ def test_a_kind_that_was_only_passed_is_not_hit():
     assert points.without_hit((points.INIT, points.ETCD), hits) == [points.INIT]
 
 
+def test_what_was_not_hit_is_aimed_at_early_in_its_task():
+    chain = points.chain(FRESH, AGAIN, 25, 480)
+    assert points.aims(points.ETCD, chain, FRESH) == [points.Point("founded", 1, points.ETCD, delay) for delay in (0.66, 0.26)]
+
+
 def test_a_long_run_is_planned_at_once():
     tasks = [("task %d" % number, "ironrack.cluster.files", 2.0, 0.5) for number in range(400)] + TASKS
     begun = time.monotonic()
