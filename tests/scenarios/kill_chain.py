@@ -238,4 +238,4 @@ def kill_fresh(inventory):
     fresh, again = _records(known)
     points = kill_points.rising(kill_points.inside(fresh, again, kill_points.FRESH), fresh)
     for number, point in enumerate(points, 1):
-        _on_new_hosts(inventory, known, [point], "kill-fresh-%d" % number)
+        _on_new_hosts(inventory, known, [point, *kill_points.aims(point.kind, [point], fresh)], "kill-fresh-%d" % number)

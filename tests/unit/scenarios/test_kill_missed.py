@@ -19,7 +19,7 @@ POINT = kill_points.Point("one", 1, kill_points.PACKAGES, 3.0)
 @pytest.fixture
 def chain(monkeypatch):
     """:returns: a function that goes through a chain of one point, whose kills hit as is told; it returns the delays of all kills."""
-    def go(*hits):
+    def go(*hits, fresh=False):
         left, delays = list(hits), []
 
         def killed(_inventory, point, _after, _record):
@@ -29,7 +29,11 @@ def chain(monkeypatch):
         monkeypatch.setattr(kill_chain, "new_hosts", lambda _inventory, _known: None)
         monkeypatch.setattr(kill_chain, "finish", lambda _inventory, _known, _name: 1.0)
         monkeypatch.setattr(kill_chain, "killed", killed)
-        kill_chain._chain("inventory", "chain", lambda _fresh, _again: [POINT], [kill_points.PACKAGES])
+        monkeypatch.setattr(kill_points, "FRESH", {kill_points.PACKAGES: (1, (0.5,))})
+        if fresh:
+            kill_chain.kill_fresh("inventory")
+        else:
+            kill_chain._chain("inventory", "chain", lambda _fresh, _again: [POINT], [kill_points.PACKAGES])
         return delays
     return go
 
@@ -44,6 +48,11 @@ def test_a_miss_is_made_good_on_new_hosts(chain):
 
 def test_a_task_that_is_over_sooner_still_is_killed_earlier(chain):
     assert chain(False, False, True) == [3.0, 1.2, 0.48]
+
+
+def test_a_fresh_build_is_aimed_at_in_the_middle_and_then_earlier(chain):
+    assert chain(True, fresh=True) == [2.0]
+    assert chain(False, True, fresh=True) == [2.0, 1.2]
 
 
 def test_misses_everywhere_are_red(chain):
