@@ -287,7 +287,7 @@ def _proxy(plan, endpoint, mirror, registry):
 
 def _hosts_file(plan, endpoint):
     """Lines of /etc/hosts: every host by its name, and by its short one where no other host has that; the endpoint's name needs no DNS where it
-    is the VIP's. All hosts get the same, so it is text already: to render it once for each of 1,000 hosts took a tenth of a run.
+    is the VIP's. All hosts get the same, so it is text already: to render it once for each of 300 hosts took a tenth of a run.
     """
     short = Counter(name.partition(".")[0] for name in plan.hosts)
     lines = []
