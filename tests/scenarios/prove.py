@@ -132,7 +132,7 @@ STEPS = {
     "kill-join": kill_chain.kill_join, "midway": midway.midway,
     "host-faults": host_faults.host_faults, "host-faults-built": host_faults.host_faults_built,
     "secrets": secrets.secrets, "encrypted": encryption.encrypted, "key-rotated": encryption.key_rotated,
-    "encryption-goals": encryption.encryption_goals,
+    "encryption-goals": encryption.encryption_goals, "encryption-late": encryption.encryption_late,
     "changes": changes.changes,
     "site-services": own_parts.site_services, "own-parts": own_parts.own_parts,
 }
