@@ -275,26 +275,29 @@ class Daemon:
         write_atomically(self.config["memory_file"], json.dumps(self.guard.state(moment)), 0o600)
         write_atomically(self.config["state_file"], json.dumps(dict(page, beat=self._beat), indent=1, sort_keys=True) + "\n")
 
-    def serve(self, rounds=None):
-        """Run until stopped.
+    def serve(self, ended=lambda: False):
+        """Run.
 
-        :param rounds: how many rounds to make, for tests.
+        :param ended: whether to end, asked before each round.
         """
         started, ready = now(), False
         # Before NGINX starts, and before anybody was asked, all of what it would serve is closed.
         self.step()
         for source in self.sources:
             source.start()
-        while rounds is None or rounds > 0:
-            rounds = None if rounds is None else rounds - 1
-            time.sleep(self.config["tick"])
-            if not all(source.is_alive() for source in self.sources):
-                raise SystemExit("a source has died")  # of a bug, with a stale word: let systemd start anew
-            settled = self.step()
-            if not ready and (settled or now() - started > self.config["first_round"]):
-                ready = True
-                notify("READY=1")
-            notify("WATCHDOG=1")
+        try:
+            while not ended():
+                time.sleep(self.config["tick"])
+                if not all(source.is_alive() for source in self.sources):
+                    raise SystemExit("a source has died")  # of a bug, with a stale word: let systemd start anew
+                settled = self.step()
+                if not ready and (settled or now() - started > self.config["first_round"]):
+                    ready = True
+                    notify("READY=1")
+                notify("WATCHDOG=1")
+        finally:
+            for source in self.sources:
+                source.stopped.set()
 
 
 def main(argv=None):

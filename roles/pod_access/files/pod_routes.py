@@ -163,7 +163,7 @@ class Nodes(threading.Thread):
         self._api, self._retry = api, retry
         self._lock = threading.Lock()
         self._nodes, self.error, self.heard = None, "", now()
-        self.changed = threading.Event()
+        self.changed, self.stopped = threading.Event(), threading.Event()
 
     def snapshot(self):
         """:returns: the Nodes as they were last heard of; None before the first answer."""
@@ -172,7 +172,7 @@ class Nodes(threading.Thread):
 
     def run(self):
         version = None
-        while True:
+        while not self.stopped.is_set():
             try:
                 if version is None:
                     version = self._list()
@@ -184,7 +184,7 @@ class Nodes(threading.Thread):
                     LOG.warning("the API does not answer, every route stays: %s", error)
                 self.error, version = str(error), None
                 self.changed.set()
-                time.sleep(self._retry)
+                self.stopped.wait(self._retry)
 
     def _list(self):
         status, document = self._api.get(NODES)
@@ -275,10 +275,10 @@ class Keeper:
         return {"routes": routes, "wanted": wanted, "problems": problems}
 
 
-def serve(config, rounds=None):
-    """Run until stopped.
+def serve(config, ended=lambda: False):
+    """Run.
 
-    :param rounds: how many rounds to make, for tests.
+    :param ended: whether to end, asked before each round.
     """
     os.makedirs(os.path.dirname(config["state_file"]), exist_ok=True)
     api = Api(config["servers"], (config["ca"], config["cert"], config["key"]), config["timeout"])
@@ -286,22 +286,24 @@ def serve(config, rounds=None):
     keeper = Keeper(Kernel(config["pod_cidr"], config.get("ip", "ip")), config["pod_cidr"])
     nodes.start()
     started, ready, written = now(), False, None
-    while rounds is None or rounds > 0:
-        rounds = None if rounds is None else rounds - 1
-        nodes.changed.wait(config["interval"])
-        nodes.changed.clear()
-        if not nodes.is_alive():
-            raise SystemExit("the watch of the nodes has died")  # of a bug: let systemd start anew
-        known = nodes.snapshot()
-        state = dict(keeper.step(known), api_error=nodes.error)
-        if state != written:
-            written = state
-            write_atomically(config["state_file"], json.dumps(dict(state, since=time.time()), indent=1, sort_keys=True) + "\n")
-        # A host may start while there is no API: what waits for this unit must not wait for the cluster.
-        if not ready and (known is not None or now() - started > config["first_round"]):
-            ready = True
-            notify("READY=1")
-        notify("WATCHDOG=1")
+    try:
+        while not ended():
+            nodes.changed.wait(config["interval"])
+            nodes.changed.clear()
+            if not nodes.is_alive():
+                raise SystemExit("the watch of the nodes has died")  # of a bug: let systemd start anew
+            known = nodes.snapshot()
+            state = dict(keeper.step(known), api_error=nodes.error)
+            if state != written:
+                written = state
+                write_atomically(config["state_file"], json.dumps(dict(state, since=time.time()), indent=1, sort_keys=True) + "\n")
+            # A host may start while there is no API: what waits for this unit must not wait for the cluster.
+            if not ready and (known is not None or now() - started > config["first_round"]):
+                ready = True
+                notify("READY=1")
+            notify("WATCHDOG=1")
+    finally:
+        nodes.stopped.set()
 
 
 def main(argv=None):

@@ -111,8 +111,8 @@ def advice(memory, view):
             "none" if view.own is None else view.own, wanted)
     if not view.settled and view.own is not None:
         return "held: it awaits the addresses of a release"
-    return "held after %s: nobody has said yet whether its generation %s is the newest" % (
-        {BOOT: "a boot", CUT_OFF: "it was cut off", STOOD_STILL: "it stood still"}[memory.held], view.own)
+    return "held after %s: nobody has said yet what the newest generation is" % (
+        {BOOT: "a boot", CUT_OFF: "it was cut off", STOOD_STILL: "it stood still"}[memory.held])
 
 
 def ports_to_close(services):

@@ -12,7 +12,6 @@ import select
 import socket
 import sys
 import threading
-import time
 from collections import namedtuple
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -94,6 +93,7 @@ class Source(threading.Thread):
         self._ask, self._pace = ask, pace
         self._lock = threading.Lock()
         self._heard = {}
+        self.stopped = threading.Event()
         self.services = {}
         self.answered = now()     # silence is counted from the start on
         self.refused = 0.0
@@ -112,7 +112,7 @@ class Source(threading.Thread):
         return value if when > after else None
 
     def run(self):
-        while True:
+        while not self.stopped.is_set():
             began = now()
             try:
                 self._ask(self.services, self.tell)
@@ -121,7 +121,7 @@ class Source(threading.Thread):
                 self.error = str(error) or repr(error)
                 if isinstance(error, ConnectionRefusedError):
                     self.refused = now()
-            time.sleep(max(0.02, began + self._pace() - now()))
+            self.stopped.wait(max(0.02, began + self._pace() - now()))
 
 
 def ask_api(api):
