@@ -62,7 +62,7 @@ def notify(message):
             channel.sendall(message.encode())
 
 
-def run(argv, text=None, timeout=10):
+def run(argv, text=None, timeout=4):
     """:returns: (exit status, standard output, standard error) of a command."""
     try:
         done = subprocess.run(argv, input=(text or "").encode(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout, check=False,
