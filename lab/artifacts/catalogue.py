@@ -139,4 +139,5 @@ MEMBERS: dict[str, t.Callable[[str], dict[str, str]]] = {
     "cni-plugins": lambda _version: {name: name for name in CNI_PLUGINS},
     "flannel-cni": lambda _version: {"flannel": "flannel"},
     "crane": lambda _version: {"crane": "crane"},
+    "coredns": lambda _version: {"coredns": "coredns"},
 }

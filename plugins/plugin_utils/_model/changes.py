@@ -15,6 +15,7 @@ _NGINX = "NGINX by a reload, or a restart of the health daemon beside it: no con
 _VRRP = "keepalived, which reads its configuration again; where that moves the virtual address, the connections through it are cut"
 _ETCD = ("etcd, one member at a time, each only while all others answer; a leader hands over first, and the API server beside it "
          "takes no new connection meanwhile, so that balancers go on to the next")
+_GUARD = "the guard of generations on each balancer, with a restart; what is open or held stays so meanwhile"
 _RUN = "how a run works; it is read anew by each"
 _NETWORK = "build a second cluster and move the workloads"
 
@@ -63,6 +64,8 @@ CLUSTER = {
     "cluster_default_deny_namespaces": (BY_HAND, "the policy is put into each; where a namespace is taken out, its policy stays: delete it"),
     "cluster_host_firewall": (ROLLED_OUT, "the packet filter of each host"),
     "cluster_host_firewall_networks": (ROLLED_OUT, "the packet filter of each host"),
+    "cluster_pod_access": (BY_HAND, "switched on, balancers and monitoring hosts get routes, names and the guard of generations, and keepalived reads its "
+                                    "configuration again; switched off, what runs stays: roles/pod_access/README.md names what to stop"),
     "cluster_pki_kubernetes_ca": (REFUSED, "an authority is rotated with the old and the new trusted together (preflight: authorities)"),
     "cluster_pki_etcd_ca": (REFUSED, "an authority is rotated with the old and the new trusted together (preflight: authorities)"),
     "cluster_encryption_at_rest": (BY_HAND, "switched on, API servers read sealed data at once and seal new data once encryption_rotate.yml has run, "
@@ -140,6 +143,10 @@ ROLES = {
     "mirror_registry_root": (BY_HAND, "the images are pushed to the new place; remove the old folder"),
     "mirror_nginx_user": (ROLLED_OUT, "the mirror's NGINX, with a restart"),
     "node_reset_pki": (NO_EFFECT, "what reset.yml takes away"),
+    "pod_access_resolver_port": (ROLLED_OUT, "the local CoreDNS, with a restart. Give nginx_upstream the same as `resolver`"),
+    "pod_access_silence": (ROLLED_OUT, _GUARD),
+    "pod_access_unproved": (ROLLED_OUT, _GUARD),
+    "pod_access_route_interval": (ROLLED_OUT, "the daemon of routes, with a restart; every route stays meanwhile"),
     "pki_renew_before_days": (ROLLED_OUT, "certificates that are near their end by the new number are renewed"),
     "pod_network_provider": (REFUSED, "running pods are connected by the old one (preflight: fixed_settings)"),
     "pod_network_policy_engine": (REFUSED, "`none` where kube-router runs: policies that are enforced now would silently be no more (preflight: "

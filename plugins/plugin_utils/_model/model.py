@@ -89,7 +89,7 @@ def _build(plan, releases, limit, inventory_dir):
         "limited": limit is not None and not set(plan.hosts).issubset(limit),
         "left_out": _left_out(plan, limit, endpoint, mirror),
         "release": releases[values["cluster_kubernetes_version"]],
-        "hosts": {host.name: _host(host, values["cluster_encryption_at_rest"]) for host in plan.hosts.values()},
+        "hosts": {host.name: _host(host, values["cluster_encryption_at_rest"], values["cluster_pod_access"]) for host in plan.hosts.values()},
         "groups": _groups(plan),
         "zones": sorted({host.values["zone"] for host in plan.hosts.values() if host.values["zone"]}),
         "endpoint": endpoint,
@@ -101,6 +101,7 @@ def _build(plan, releases, limit, inventory_dir):
         "etcd": etcd,
         "network": _network(plan),
         "firewall": firewall(plan, endpoint),
+        "pod_access": values["cluster_pod_access"],
         "mirror": mirror,
         "registry": registry,
         "proxy": _proxy(plan, endpoint, mirror, registry),
@@ -166,7 +167,7 @@ def _groups(plan):
     return groups
 
 
-def _host(host, encrypted):
+def _host(host, encrypted, pod_access):
     is_control_plane, is_worker = host.is_in("control_plane"), host.is_in("workers")
     zone = host.values["zone"]
     labels = dict({ZONE_LABEL: zone} if zone else {}, **host.values["cluster_node_labels"])
@@ -178,8 +179,9 @@ def _host(host, encrypted):
         "interface": host.values["cluster_node_interface"],
         "is_etcd": host.is_in("etcd"), "is_control_plane": is_control_plane, "is_worker": is_worker, "is_node": is_node,
         "is_load_balancer": host.is_in("load_balancers"), "is_mirror": host.is_in("mirror"),
+        "reaches_pods": pki.reaches_pods(host, pod_access),
         "labels": labels if is_node else {}, "taints": taints + host.values["cluster_node_taints"] if is_node else [],
-        "pki_files": pki.host_files(host, encrypted),
+        "pki_files": pki.host_files(host, encrypted, pod_access),
         "fixed": {"cluster_node_address": host.address, "node name": host.name} if is_node else {},
     }
 

@@ -68,6 +68,8 @@ def bundle(plan, host, sans, mirrored):
         _certificate("csr-approver", "kubernetes-ca", "ironrack:kubelet-csr-approver", client),
         _certificate("balancer-probe", "kubernetes-ca", "ironrack:balancer-probe", client),
     ]
+    if plan.values["cluster_pod_access"]:
+        made.append(_certificate("pod-access", "kubernetes-ca", "ironrack:pod-access", client))
     return {"host": host, "store": STORE, "authorities": authorities, "keypairs": [{"name": "sa"}], "certificates": made}
 
 
@@ -75,10 +77,19 @@ def _pair(path, source):
     return [(path + ".crt", source + ".crt"), (path + ".key", source + ".key")]
 
 
-def host_files(host, encrypted):
+def reaches_pods(host, pod_access):
+    """:returns: whether a host gets routes to pods and their names.
+
+    :param pod_access: whether such hosts do at all.
+    """
+    return pod_access and host.is_in("load_balancers", "monitoring")
+
+
+def host_files(host, encrypted, pod_access=False):
     """:returns: the part ``pki_files`` of one host: where which file of the bundle goes, in the order of their paths.
 
     :param encrypted: whether the API servers encrypt what they store.
+    :param pod_access: whether load balancers and monitoring hosts reach pods.
     """
     files = []
     if host.is_in("etcd"):
@@ -97,6 +108,8 @@ def host_files(host, encrypted):
         files.append((KUBERNETES + "/ca.crt", "kubernetes-ca.crt"))
     if host.is_in("load_balancers"):
         files += [(OURS + "/kubernetes-ca.crt", "kubernetes-ca.crt")] + _pair(OURS + "/balancer-probe", "balancer-probe")
+    if reaches_pods(host, pod_access):
+        files += [(OURS + "/kubernetes-ca.crt", "kubernetes-ca.crt")] + _pair(OURS + "/pod-access", "pod-access")
     # The mirror's own certificate is put in place by its role, and the authority's by role host, which needs it for its packages.
     return [_file(path, source) for path, source in sorted(set(files))]
 

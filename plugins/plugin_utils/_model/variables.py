@@ -80,6 +80,8 @@ VARIABLES = (
               "Whether each host takes only what the port matrix names for its groups, ssh always; the host's own table of nftables."),
     _variable("cluster_host_firewall_networks", "list of networks", [],
               "Networks of the cluster's hosts, for the firewall; found by the hosts' addresses and cluster_vip_prefix where empty."),
+    _variable("cluster_pod_access", "bool", False,
+              "Whether load balancers and monitoring hosts reach pods by their own addresses and names, which releases of a service behind NGINX need."),
     _variable("cluster_pki_kubernetes_ca", "dict of str", {},
               "The site's own CA for Kubernetes: paths of cert and key, and of the chain above an intermediate, on the PKI host.",
               keys=("cert", "key", "chain")),

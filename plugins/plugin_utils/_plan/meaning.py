@@ -13,7 +13,7 @@ from __future__ import annotations
 NGINX, HEALTH, KEEPALIVED = "ironrack-nginx.service", "ironrack-balancer-health.service", "keepalived.service"
 INITS = ("init", "reset_then_init")
 
-#: (unit, action) -> what that costs. Units are watched by the roles load_balancer, containerd, worker, control_plane, mirror and host.
+#: (unit, action) -> what that costs. Units are watched by the roles load_balancer, pod_access, containerd, worker, control_plane, mirror and host.
 COSTS = {
     (NGINX, "start"): "NGINX starts: this balancer begins to serve.",
     (NGINX, "reload"): "NGINX reloads: no connection is cut; its old workers keep the open ones, at most for load_balancer_worker_shutdown_timeout.",
@@ -24,6 +24,9 @@ COSTS = {
     (KEEPALIVED, "reload"): "keepalived reads its configuration again. Where that moves the virtual address, the connections through it are cut.",
     (KEEPALIVED, "restart"): "keepalived restarts: where this balancer holds the virtual address, another one takes it over, and the connections "
                              "through it are cut.",
+    ("ironrack-pod-dns.service", "restart"): "The names of pods are away for a moment: NGINX keeps the addresses that it has.",
+    ("ironrack-pod-routes.service", "restart"): "The daemon of the routes to pods restarts: every route stays.",
+    ("ironrack-balancer-traffic.service", "restart"): "The guard of generations restarts: what is open or held stays so.",
     ("containerd.service", "restart"): "containerd restarts: running containers stay; none is started or stopped meanwhile.",
     ("kubelet.service", "restart"): "The kubelet restarts without a drain: pods go on; for some seconds nobody starts, stops or probes them.",
     ("ironrack-csr-approver.service", "restart"): "The certificate approver restarts: a kubelet that asks for a certificate waits for a moment.",

@@ -111,6 +111,18 @@ def test_a_lone_balancer_has_no_peers():
     assert "unicast" not in render("keepalived.conf.j2", cluster=model(1))
 
 
+def test_the_guard_of_generations_has_its_page_and_its_word_where_pods_are_reached():
+    for switched_on in (False, True):
+        cluster = model(pod_access=switched_on)
+        keepalived, nginx = render("keepalived.conf.j2", cluster=cluster), render("nginx.conf.j2", cluster=cluster)
+        assert ("location = /balancer-traffic.json {" in nginx) is switched_on
+        # Without a weight it means FAULT, as that of NGINX does; a quoted mark of exclamation begins no comment of keepalived's.
+        assert ('script "/usr/bin/test ! -e /run/ironrack/vip-left-to-others"' in keepalived) is switched_on
+        tracked = keepalived.split("track_script {")[1].split("}")[0].split()
+        assert tracked == ["nginx_answers"] + ["not_left_to_others"] * switched_on
+        assert keepalived.count("{") == keepalived.count("}") and nginx.count("{") == nginx.count("}")
+
+
 def test_the_interface_is_found_by_the_hosts_address():
     facts = {
         "interfaces": ["lo", "eno1", "eno2"],

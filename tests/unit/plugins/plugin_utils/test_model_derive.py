@@ -82,6 +82,25 @@ def test_certificates_of_the_lab_match_what_hosts_get():
             assert not [entry for entry in host["pki_files"] if entry["source"].endswith("-ca.key")]
 
 
+def test_who_reaches_pods_has_a_certificate_for_it_and_others_have_none():
+    hosts, groups, variables = lab(cluster_pod_access=True)
+    groups["monitoring"] = ["ops1"]
+    silent, told = model_of(hosts, groups, dict(variables, cluster_pod_access=False)), model_of(hosts, groups, variables)
+    assert silent["pod_access"] is False and not any(host["reaches_pods"] for host in silent["hosts"].values())
+    assert told["pod_access"] is True
+    assert [name for name, host in told["hosts"].items() if host["reaches_pods"]] == ["lb1", "lb2", "ops1"]
+
+    def of(model):
+        files = [(name, entry["path"], entry["mode"]) for name, host in model["hosts"].items() for entry in host["pki_files"] if "pod-access" in entry["path"]]
+        return [entry["common_name"] for entry in model["pki"]["certificates"] if entry["name"] == "pod-access"], files
+
+    assert of(silent) == ([], [])
+    assert of(told) == (["ironrack:pod-access"], [
+        (name, "/etc/ironrack/pod-access" + end, mode) for name in ("lb1", "lb2", "ops1") for end, mode in ((".crt", "0644"), (".key", "0600"))])
+    assert "/etc/ironrack/kubernetes-ca.crt" in [entry["path"] for entry in told["hosts"]["ops1"]["pki_files"]]
+    assert len(told["pki"]["certificates"]) == len(silent["pki"]["certificates"]) + 1
+
+
 def test_a_small_cluster_says_what_it_does_not_promise():
     model = model_of(*small())
     assert model["endpoint"]["kind"] == "host" and model["endpoint"]["address"] == "192.0.2.1:6443"
