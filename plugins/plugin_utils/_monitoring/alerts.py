@@ -132,6 +132,8 @@ def monitoring():
         _alert(HEARTBEAT, "vector(1)", "none", "Monitoring lives", "This alert always fires. Whoever gets it by a heartbeat notices when it stops."),
         _alert("PrometheusReloadFailed", "prometheus_config_last_reload_successful == 0", "ticket", "Prometheus runs on an old configuration",
                "It could not read the one on its disk.", "5m"),
+        _alert("PodsUnknown", "time() - prometheus_sd_file_mtime_seconds > 120", "ticket", "The pods of {{ $labels.filename }} may be others by now",
+               "ironrack-pod-targets.service has had no answer of the API for two minutes."),
         _alert("RulesFail", "increase(prometheus_rule_evaluation_failures_total[5m]) > 0", "ticket", "Rules of Prometheus fail",
                "Group {{ $labels.rule_group }} cannot be evaluated, so its alerts are silent.", "5m"),
         _alert("AlertsUndelivered", "increase(alertmanager_notifications_failed_total[5m]) > 0", "critical",

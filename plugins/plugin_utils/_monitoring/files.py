@@ -9,6 +9,11 @@ import json
 import yaml
 
 
+def settings(content):
+    """:returns: JSON for a daemon of ours."""
+    return json.dumps(content, indent=2) + "\n"
+
+
 def text(content):
     """:returns: YAML in the order that it was put together in."""
     # By way of JSON: Ansible's values are of types of its own, which the safe dumper refuses.

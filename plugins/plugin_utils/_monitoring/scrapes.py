@@ -1,7 +1,7 @@
 # Copyright (c) 2026, ironrack.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Prometheus scrapes: hosts and the cluster's parts as the model has them, pods as the API has them."""
+"""What Prometheus scrapes: hosts and the cluster's parts as the model has them, pods as a daemon of ours tells them."""
 from __future__ import annotations
 
 FOLDER = "/etc/ironrack/prometheus"
@@ -9,6 +9,8 @@ RULES = FOLDER + "/rules.yml"
 PASSWORD, WEB = FOLDER + "/password", FOLDER + "/web.yml"
 USER = "ironrack"
 PORT, ALERTMANAGER_PORT, NODE_PORT, BALANCER_PORT, ETCD_PORT, KUBELET_PORT, OPENSEARCH_PORT = 9090, 9093, 9100, 9145, 2381, 10250, 9114
+#: Where the pods of each service are told: Debian builds Prometheus without Kubernetes.
+TARGETS = "/var/lib/ironrack-pod-targets"
 #: What role llm_service labels pods with.
 SERVICE_LABEL, RELEASE_LABEL = "ironrack.cluster/service", "ironrack.cluster/release"
 OPENSEARCH = ("opensearch_managers", "opensearch_data")
@@ -29,14 +31,6 @@ def _targets(model, names, port):
     hosts = [model["hosts"][name] for name in names]
     return [{"targets": [_address(host, port)], "labels": dict({"host": host["name"]}, **({"zone": host["zone"]} if host["zone"] else {}))}
             for host in hosts]
-
-
-def _meta(label):
-    return "__meta_kubernetes_pod_label_" + "".join(letter if letter.isalnum() else "_" for letter in label)
-
-
-def _label(name, *sources, **more):
-    return dict({"source_labels": list(sources), "target_label": name}, **more)
 
 
 class Scrapes:
@@ -83,26 +77,23 @@ class Scrapes:
         return dict({"job_name": name}, static_configs=_targets(self._model, hosts, port), **settings) if hosts else None
 
     def _pods(self, service):
-        """:returns: the job of a service's pods, by the addresses that the API has; the monitoring host has routes to them."""
+        """:returns: the job of a service's pods, from the file that ironrack-pod-targets.service keeps; the monitoring host has routes to them."""
         return {
             "job_name": "pods-" + service.name, "metrics_path": service.metrics_path,
             "scrape_interval": "%ds" % self._interval, "scrape_timeout": "%ds" % self._interval,
-            "kubernetes_sd_configs": [{
-                "role": "pod", "api_server": self._model["endpoint"]["url"], "tls_config": self._kubernetes,
-                "namespaces": {"names": [service.namespace]},
-                "selectors": [{"role": "pod", "label": "%s=%s" % (SERVICE_LABEL, service.name)}]}],
-            "relabel_configs": [
-                {"source_labels": ["__meta_kubernetes_pod_phase"], "regex": "Running", "action": "keep"},
-                # A pod is one target, whatever ports its containers name.
-                _label("__address__", "__meta_kubernetes_pod_ip", regex="([0-9.]+)", replacement="${1}:%d" % service.port),
-                _label("__address__", "__meta_kubernetes_pod_ip", regex="(.*:.*)", replacement="[${1}]:%d" % service.port),
-                {"source_labels": ["__meta_kubernetes_pod_container_init"], "regex": "true", "action": "drop"},
-                _label("service", _meta(SERVICE_LABEL)), _label("release", _meta(RELEASE_LABEL)), _label("pod", "__meta_kubernetes_pod_name"),
-                _label("host", "__meta_kubernetes_pod_node_name"), _label("namespace", "__meta_kubernetes_namespace")]}
+            "file_sd_configs": [{"files": ["%s/%s.json" % (TARGETS, service.name)], "refresh_interval": "1m"}]}
 
     def always(self):
         """:returns: the names of the jobs that have targets as long as there is a cluster; pods come and go."""
         return [job["job_name"] for job in self.jobs() if not job["job_name"].startswith("pods-")]
+
+    def discovery(self):
+        """:returns: the settings of ironrack-pod-targets.service."""
+        return {
+            "server": self._model["endpoint"]["url"], "ca": self._kubernetes["ca_file"], "cert": self._kubernetes["cert_file"],
+            "key": self._kubernetes["key_file"], "timeout": 5, "interval": self._interval, "folder": TARGETS,
+            "labels": {"service": SERVICE_LABEL, "release": RELEASE_LABEL},
+            "services": [{"name": service.name, "namespace": service.namespace, "port": service.port} for service in self._services]}
 
     def configuration(self, evaluation):
         """:returns: prometheus.yml.
