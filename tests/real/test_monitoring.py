@@ -7,23 +7,28 @@ IRONRACK_PROMETHEUS_BIN names the folder with the programs; the gate unpacks the
 """
 from __future__ import annotations
 
+import base64
 import http.server
 import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 import yaml
 from ansible_collections.ironrack.cluster.plugins.filter.alertmanager_config import alertmanager_config
 from ansible_collections.ironrack.cluster.plugins.filter.prometheus_config import prometheus_config
 from ansible_collections.ironrack.cluster.plugins.filter.prometheus_rules import prometheus_rules
+from ansible_collections.ironrack.cluster.plugins.module_utils._monitoring import login
 
 BIN = os.environ["IRONRACK_PROMETHEUS_BIN"]
 ROOT = Path(__file__).resolve().parents[2]
@@ -348,3 +353,47 @@ def test_alertmanager_tells_a_webhook_and_keeps_back_what_was_said(tmp_path):
         process.send_signal(signal.SIGKILL)
         process.wait(10)
         receiver.stop()
+
+
+def test_prometheus_lets_in_who_has_the_password_and_reads_rules_and_pods(tmp_path):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=ops1",
+                    "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(tmp_path / "key"), "-out", str(tmp_path / "crt")], check=True, capture_output=True)
+    password = login.new_password()
+    (tmp_path / "web.yml").write_text(login.web_config("ironrack", login.hash_of(password), tmp_path / "crt", tmp_path / "key"))
+    status, said = program("promtool", "check", "web-config", tmp_path / "web.yml")
+    assert status == 0, said
+    content = yaml.safe_load(prometheus_config(MODEL, SERVICES, "ops1", 1, 1))
+    pods = next(job for job in content["scrape_configs"] if job["job_name"] == "pods-chat")
+    pods["file_sd_configs"][0]["files"] = [str(tmp_path / "chat.json")]
+    (tmp_path / "chat.json").write_text(json.dumps([{"targets": ["127.0.0.1:9"], "labels": {"service": "chat", "release": "v1", "host": "gpu1"}}]))
+    (tmp_path / "rules.yml").write_text(rules())
+    (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(dict(content, rule_files=[str(tmp_path / "rules.yml")], scrape_configs=[pods], alerting={})))
+    port = free_port()
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen([os.path.join(BIN, "prometheus"), "--config.file=%s" % (tmp_path / "prometheus.yml"), "--web.config.file=%s" % (
+            tmp_path / "web.yml"), "--storage.tsdb.path=%s" % (tmp_path / "data"), "--web.listen-address=127.0.0.1:%d" % port], stdout=log, stderr=log)
+    context = ssl.create_default_context(cafile=str(tmp_path / "crt"))
+
+    def ask(query, secret):
+        headers = {"Authorization": "Basic " + base64.b64encode(("ironrack:%s" % secret).encode()).decode()}
+        request = urllib.request.Request("https://127.0.0.1:%d/api/v1/query?%s" % (port, urlencode({"query": query})), headers=headers)
+        with urllib.request.urlopen(request, timeout=5, context=context) as answer:
+            return json.loads(answer.read())["data"]["result"]
+
+    try:
+        end, found = time.monotonic() + 30, []
+        while not found and time.monotonic() < end:
+            time.sleep(0.5)
+            try:
+                found = ask('up{job="pods-chat"} and on() slo:objective:ratio{sloth_slo="availability"}', password)
+            except urllib.error.URLError:
+                continue
+        assert found, (tmp_path / "log").read_text()[-2000:]
+        labels = found[0]["metric"]
+        assert (labels["service"], labels["release"], labels["host"], found[0]["value"][1]) == ("chat", "v1", "gpu1", "0")
+        assert ask("prometheus_sd_file_mtime_seconds", password) == []     # it does not scrape itself here
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            ask("up", password + "x")
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
