@@ -26,7 +26,9 @@ LOG_FIELDS = (
     ("request_time", "$request_time"), ("completion", "$request_completion"), ("upstream_addr", "$upstream_addr"),
     ("upstream_status", "$upstream_status"), ("upstream_connect_time", "$upstream_connect_time"), ("upstream_header_time", "$upstream_header_time"),
     ("upstream_response_time", "$upstream_response_time"), ("limit_req", "$limit_req_status"), ("limit_conn", "$limit_conn_status"),
-    ("connection", "$connection"), ("request_id", ""), ("traceparent", "$http_traceparent"))
+    ("connection", "$connection"), ("request_id", ""), ("traceparent", "$http_traceparent"),
+    # a stream is told by it: how long one lasts says nothing of how slow the service is
+    ("content_type", "$sent_http_content_type"))
 
 
 def render(traffic, served=None, releases=None, certificate=""):

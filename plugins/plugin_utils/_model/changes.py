@@ -16,6 +16,9 @@ _VRRP = "keepalived, which reads its configuration again; where that moves the v
 _ETCD = ("etcd, one member at a time, each only while all others answer; a leader hands over first, and the API server beside it "
          "takes no new connection meanwhile, so that balancers go on to the next")
 _GUARD = "the guard of generations on each balancer, with a restart; what is open or held stays so meanwhile"
+_PROMETHEUS = "Prometheus, by a reload once promtool has read it"
+_ALERTMANAGER = "Alertmanager, by a reload once amtool has read it"
+_EXPORTER = "the balancers' exporter, with a restart; its counters go on"
 _RUN = "how a run works; it is read anew by each"
 _NETWORK = "build a second cluster and move the workloads"
 
@@ -142,6 +145,20 @@ ROLES = {
     "mirror_root": (BY_HAND, "the bundle is laid down at its new place; remove the old folder"),
     "mirror_registry_root": (BY_HAND, "the images are pushed to the new place; remove the old folder"),
     "mirror_nginx_user": (ROLLED_OUT, "the mirror's NGINX, with a restart"),
+    "monitoring_retention": (ROLLED_OUT, "Prometheus, with a restart; what is older is deleted"),
+    "monitoring_scrape_interval": (ROLLED_OUT, _PROMETHEUS),
+    "monitoring_evaluation_interval": (ROLLED_OUT, _PROMETHEUS),
+    "monitoring_slos": (ROLLED_OUT, _PROMETHEUS + ". What was recorded of another objective stays, and a budget with a new name has no history yet"),
+    "monitoring_thresholds": (ROLLED_OUT, _PROMETHEUS),
+    "monitoring_metrics": (ROLLED_OUT, _PROMETHEUS),
+    "monitoring_escalate_after": (ROLLED_OUT, _PROMETHEUS),
+    "monitoring_channels": (ROLLED_OUT, _ALERTMANAGER),
+    "monitoring_routes": (ROLLED_OUT, _ALERTMANAGER),
+    "monitoring_notification_timing": (ROLLED_OUT, _ALERTMANAGER),
+    "monitoring_buckets": (ROLLED_OUT, "the balancers' exporter, with a restart; its histograms begin at 0, and a gate under way is inconclusive"),
+    "monitoring_patience": (ROLLED_OUT, _EXPORTER),
+    "monitoring_balancer_logs": (ROLLED_OUT, _EXPORTER),
+    "monitoring_exporter_user": (BY_HAND, _EXPORTER + ". Give /var/lib/ironrack-balancer-exporter to the new one first"),
     "node_reset_pki": (NO_EFFECT, "what reset.yml takes away"),
     "pod_access_resolver_port": (ROLLED_OUT, "the local CoreDNS, with a restart. Give nginx_upstream the same as `resolver`"),
     "pod_access_silence": (ROLLED_OUT, _GUARD),
@@ -166,6 +183,10 @@ HOSTS = (
     ("a worker is added", ROLLED_OUT, "it joins; the other hosts get its name"),
     ("a control plane or an etcd member is added", ROLLED_OUT, "it joins etcd as a learner, then the cluster; the balancers lead to it once it is ready"),
     ("a balancer is added", ROLLED_OUT, "it is installed, and the others learn of it"),
+    ("a monitoring host is added", ROLLED_OUT,
+     "every host gets its node exporter, etcd serves its metrics to the network by a restart of one member at a time, and the API knows one reader more"),
+    ("the last monitoring host is taken out", BY_HAND,
+     "the exporters run on: systemctl disable --now prometheus-node-exporter, and ironrack-balancer-exporter on balancers"),
     ("a worker is taken out that is still a node", BY_HAND,
      "the run names it and ends red (nodes_present), and touches nothing of it: run reset.yml limited to it while it is in the inventory, then "
      "kubectl delete node"),

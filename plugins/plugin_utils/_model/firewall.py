@@ -27,6 +27,7 @@ def firewall(plan, endpoint):
         "control_planes": [host.address for host in plan.group("control_plane")],
         "etcd": [host.address for host in plan.group("etcd")],
         "balancers": [host.address for host in plan.group("load_balancers")],
+        "monitoring": [host.address for host in plan.group("monitoring")],
         "api_port": values["cluster_api_port"],
         "endpoint_port": endpoint["port"],
     }

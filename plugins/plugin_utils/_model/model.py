@@ -20,6 +20,7 @@ Derived = namedtuple("Derived", ("model", "problems", "warnings"))
 
 ETCD_CLIENT_PORT, ETCD_PEER_PORT = 2379, 2380
 MIRROR_HTTPS_PORT, REGISTRY_PORT = 8443, 5000
+PROMETHEUS_PORT = 9090
 ZONE_LABEL = "topology.kubernetes.io/zone"
 CONTROL_PLANE_TAINT = {"key": "node-role.kubernetes.io/control-plane", "value": "", "effect": "NoSchedule"}
 #: Where the control plane's own pods and flannel's run: they need the host. (The health check's pods are content with 'restricted'.)
@@ -104,6 +105,7 @@ def _build(plan, releases, limit, inventory_dir):
         "pod_access": values["cluster_pod_access"],
         "mirror": mirror,
         "registry": registry,
+        "monitoring": _monitoring(plan),
         "proxy": _proxy(plan, endpoint, mirror, registry),
         "ntp_servers": values["cluster_ntp_servers"],
         "dns_servers": values["cluster_dns_servers"],
@@ -259,6 +261,12 @@ def _mirror(plan, mirrored):
         "enabled": True, "host": host.name, "address": host.address, "files_url": https("/files"), "apt_url": https("/apt"),
         "manifest_url": https("/manifest.json"), "registry": host_port(host.address, REGISTRY_PORT), "ca_file": pki.SERVICE_CA,
     }
+
+
+def _monitoring(plan):
+    """:returns: where Prometheus answers; an empty url where nobody monitors."""
+    hosts = plan.group("monitoring")
+    return {"url": url(hosts[0].address, PROMETHEUS_PORT) if hosts else ""}
 
 
 def _registry(plan, mirror):

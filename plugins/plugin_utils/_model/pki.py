@@ -70,6 +70,11 @@ def bundle(plan, host, sans, mirrored):
     ]
     if plan.values["cluster_pod_access"]:
         made.append(_certificate("pod-access", "kubernetes-ca", "ironrack:pod-access", client))
+    if plan.group("monitoring"):
+        # The role monitoring puts them in place: they belong to an account that a package makes.
+        made.append(_certificate("monitoring", "kubernetes-ca", "ironrack:monitoring", client))
+        made += [_certificate("prometheus-" + one.name, "service-ca", one.name, server,
+                              sans=_sans([one.name, one.address, "localhost", loopback(plan)])) for one in plan.group("monitoring")]
     return {"host": host, "store": STORE, "authorities": authorities, "keypairs": [{"name": "sa"}], "certificates": made}
 
 

@@ -121,6 +121,17 @@ def pki_host_known(plan, releases):
                did_you_mean(name, plan.hosts) or "name one of %s, or leave it out" % some(list(plan.hosts)))
 
 
+@check("cluster_profile")
+def monitoring_outside(plan, releases):
+    if plan.values["cluster_profile"] != "production":
+        return
+    for host in plan.group("monitoring"):
+        inside = [group for group in ("etcd", "control_plane", "workers", "load_balancers") if host.is_in(group)]
+        if inside:
+            yield ("host %s" % host.name, "it is in group monitoring and in %s: with that host goes the word that it is gone" % " and ".join(inside),
+                   "a monitoring host outside of the cluster that it watches", "take another host, such as the mirror's, or another cluster_profile")
+
+
 @check("cluster_source")
 def mirror_present(plan, releases):
     if plan.values["cluster_source"] == "mirror" and not plan.groups["mirror"]:

@@ -1,0 +1,7 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How Prometheus and Alertmanager let somebody in.
+
+This is a private module_utils package: it may change in any release.
+"""

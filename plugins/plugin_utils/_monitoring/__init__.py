@@ -1,0 +1,7 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Prometheus scrapes, records and alerts on, and whom Alertmanager tells: from the model and the services to their configurations. Pure.
+
+This is a private plugin_utils package: it may change in any release.
+"""
