@@ -16,5 +16,7 @@ events       what has changed between two records, for hooks and webhooks
 journal      what was seen on the way, for the report
 progress     step, weight, verdict so far and time left, in one line
 world        all of these with the API: what there is, and what is done to it
-loop         looks, and carries out, until somebody else is needed
+opening      what comes before that: flags, and the beginning
+doing        one intent after the other, carried out
+loop         looks, asks the engine, has it carried out, until somebody else is needed
 """

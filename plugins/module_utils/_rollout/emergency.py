@@ -27,42 +27,45 @@ def _names(status):
     return [one["name"] for one in status.get("releases") or []]
 
 
-def target(status, undo=False, candidate=None):
+def target(status, undo=False, wanted=None):
     """:returns: the release that gets all of the traffic.
 
     :param undo: whether the release before is wanted, where the newer one is the stable one already.
-    :param candidate: the release to go back to, where a person named it.
+    :param wanted: the release to go back to, where a person named it.
     :raises RolloutRefused: where an undo does not know it.
     """
     served = status["served"]
-    stable, weight = served["stable"], served.get("weight") or 0
-    if weight or not undo:
+    stable = served["stable"]
+    if not undo or served.get("candidate"):
+        # What has a candidate was not promoted yet, or this was done to it already: an undo that is asked for twice does not undo itself.
         return stable
     others = sorted(set(_names(status)) - {stable})
-    if candidate in others + [stable]:
-        return candidate
-    if len(others) == 1 and candidate is None:
+    if wanted in others + [stable]:
+        return wanted
+    if len(others) == 1 and wanted is None:
         return others[0]
     raise RolloutRefused([problem("undo", "no API answers, and the balancers know %s beside %s" % (", ".join(others) or "no release", stable),
                                   "one release that is still warm", "Name it in rollout_release where it is there, or wait for the API.")])
 
 
-def traffic(statuses, undo=False, candidate=None):
+def traffic(statuses, stable, moved=None):
     """:returns: the traffic that is given back, under a generation of its own; None where there is nothing to move.
 
-    :param statuses: what :meth:`.balancers.Balancers.statuses` says.
-    :raises RolloutRefused: where no balancer says what it serves, or an undo does not know the release to go back to.
+    :param statuses: what :meth:`.balancers.Balancers.statuses` says; one at least knows the service.
+    :param stable: the release that gets all of it.
+    :param moved: the generation that was given for the same before; None where none was.
     """
     status = newest(statuses)
-    if status is None:
-        raise RolloutRefused([problem("balancers", "none says what it serves", "one that answers", "Look at nginx_upstream_info on a balancer.")])
-    stable, served = target(status, undo, candidate), status["served"]
+    served = status["served"]
     if served.get("serve", RELEASES) != RELEASES:
         return None  # no release has traffic, so none is to lose it
     if all(is_moved(one, stable) for one in statuses.values() if one):
         return None
     weights = dict.fromkeys(_names(status), 0)
-    return {"generation": status["generation"] + STRIDE, "stable": stable, "candidate": None, "weight": 0, "weights": dict(weights, **{stable: 100}),
+    losing = served.get("candidate") or (served["stable"] if served["stable"] != stable else None)
+    # The same number once more for a balancer that was not told yet: a new one each time would chase itself.
+    generation = status["generation"] if status["generation"] == moved else status["generation"] + STRIDE
+    return {"generation": generation, "stable": stable, "candidate": losing, "weight": 0, "weights": dict(weights, **{stable: 100}),
             "serve": RELEASES, "chain": []}
 
 

@@ -62,10 +62,10 @@ class Gatekeeper:
 
     def __init__(self, service, probes, judge=judging.judge, prometheus=Prometheus):
         self._service, self._probes, self._judge, self._prometheus = service, probes, judge, prometheus
-        self._connection = wishes.connection(service)
-        if self._connection:
-            files = {name: os.path.expanduser(self._connection[name]) for name in ("ca_file", "token_file", "password_file") if self._connection[name]}
-            self._connection.update(files)
+        self.connection = wishes.connection(service)
+        if self.connection:
+            files = {name: os.path.expanduser(self.connection[name]) for name in ("ca_file", "token_file", "password_file") if self.connection[name]}
+            self.connection.update(files)
 
     def look(self, intent, plan, memory, now):
         """Look once.
@@ -96,14 +96,14 @@ class Gatekeeper:
         gates = wishes.metric_gates(self._service["gates"])
         if not gates:
             return []
-        if not self._connection:
+        if not self.connection:
             return [{"name": "metrics", "kind": "query", "verdict": INCONCLUSIVE, "reasons": ["the description names no Prometheus any more"]}]
         if memory["since"] is None:
             memory["since"] = self._begin(now - intent["since"])
         interval = self._service["look_interval"]
         try:
             result = self._judge(dict(
-                self._connection, service=self._service["name"], release=intent["release"], baseline=baseline_of(intent), since=memory["since"],
+                self.connection, service=self._service["name"], release=intent["release"], baseline=baseline_of(intent), since=memory["since"],
                 looks=looks_of(plan, interval), end_of_step=at_end, gates=gates))
         except (IronrackError, OSError) as error:
             # What was good at the beginning and is no more, such as a password's file: nobody knows, and the rollout is driven on.
@@ -115,7 +115,7 @@ class Gatekeeper:
     def _begin(self, elapsed):
         """:returns: when the step began by the clock of Prometheus, from what has passed since by ours; None where it does not answer."""
         try:
-            return self._prometheus(self._connection).clock() - max(0.0, elapsed)
+            return self._prometheus(self.connection).clock() - max(0.0, elapsed)
         except (IronrackError, OSError):
             return None
 
@@ -146,11 +146,11 @@ class Gatekeeper:
     def shares(self, seconds):
         """:returns: release -> percent of the tries that balancers counted in the last seconds; {} where nobody knows."""
         counters = [gate["metric"] for gate in wishes.of_kind(self._service["gates"], "errors") if gate.get("metric")]
-        if not counters or not self._connection:
+        if not counters or not self.connection:
             return {}
         query = "sum by (release) (increase(%s[%ds]))" % (selector(counters[0], {"service": self._service["name"]}), max(15, int(seconds)))
         try:
-            kind, rows = self._prometheus(self._connection).query(query)
+            kind, rows = self._prometheus(self.connection).query(query)
         except (IronrackError, OSError):
             return {}
         counts = {labels.get("release", ""): number for labels, number in rows if number > 0} if kind == "vector" else {}
