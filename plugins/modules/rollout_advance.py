@@ -181,6 +181,18 @@ pods:
   returned: with RV(need=pods)
   type: list
   elements: dict
+port:
+  description: Their port.
+  returned: with RV(need=pods)
+  type: int
+warm_up:
+  description: The requests, as the description has them.
+  returned: with RV(need=pods)
+  type: dict
+turns:
+  description: How many times this run has needed its caller.
+  returned: success
+  type: int
 events:
   description: What has happened since the last call and has a hook, each with V(event), V(where), V(why), V(weight), V(candidate) and V(stable).
   returned: success

@@ -142,7 +142,7 @@ class Doer:
             return self._warm(intent, INCONCLUSIVE, "there is no ready pod to ask")
         if self._loop.wish["pods_from"] == "client":
             return self._warm(intent, *self._world.warm_up(pods))
-        return self._loop.answer("pods", pods=pods)
+        return self._loop.answer("pods", pods=pods, port=self._world.service["pod"]["port"], warm_up=self._world.service["warm_up"])
 
     def _warm(self, intent, verdict, why):
         self._loop.say(verdict, why)

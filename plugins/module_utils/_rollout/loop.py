@@ -69,10 +69,13 @@ class Loop:
     def answer(self, need, **more):
         """:returns: the result of this call."""
         record, number = self._record, self._number()
+        if need != TIME:
+            self.memory["turns"] = self.memory.get("turns", 0) + 1
         return dict({
             "changed": self._changed, "need": need, "progress": self._line, "intent": self._intent, "events": self._handed(), "state": self.memory,
             "where": machine.where(record) if record else "", "rollout": number, "journal": self._journal.path(number) if number else "",
-            "result": "under way", "why": "", "remarks": self.remarks}, **more)
+            "result": "under way", "why": "", "remarks": self.remarks,
+            "turns": self.memory.get("turns", 0)}, **more)
 
     def _handed(self):
         return [event for event in self._events if "on_" + event["event"] in self._wish["handled"]]
@@ -95,11 +98,13 @@ class Loop:
 
     def run(self):
         """:returns: the result of this call."""
-        begun = self._clock()
+        end = self._clock() + self._wish["stint"]
         try:
             early = opening.opened(self)
             if early:
                 return early
+            # The looks of a gate are counted, so that a call more is none more.
+            self._sleep(max(0.0, min(self.memory.pop("due", 0.0) - self._clock(), self._interval)))
             while True:
                 found = self._look()
                 if isinstance(found, dict):
@@ -108,10 +113,11 @@ class Loop:
                     return self.answer(HOOKS)
                 if not self._lives():
                     return self.answer(TIME)
-                left = begun + self._wish["stint"] - self._clock()
-                if left <= 0 and not self._world.probes.busy():
+                due = self._clock() + found
+                if due > end and not self._world.probes.busy():
+                    self.memory["due"] = due
                     return self.answer(TIME)
-                self._sleep(min(found, max(left, 0.2)))
+                self._sleep(found)
         finally:
             self._world.probes.stop()
             self._world.gates.forget_running(self.memory.get("gate") or {})

@@ -17,7 +17,7 @@ from .._release.driver import Driver
 from .._release.machine import ABORT, BACK, PAUSE, ROLLED_BACK
 from .._release.plan import plan_rollout
 from .._release.request import BEGIN, GO_ON, UNDONE, Request
-from .._release.settings import UNDO, RolloutRefused
+from .._release.settings import UNDO, RolloutRefused, problem
 from .._release.store import settled
 from .._service import spec
 from .._slo import budget as budgets
@@ -61,7 +61,7 @@ def opened(loop):
 def _begin(loop):
     memory, wish, service = loop.memory, loop.wish, loop.world.service
     stored = loop.store.read()
-    found = [] if wish["release"] else [preflight.problem("rollout_release", "it is empty", "the release that is to get the traffic", "Name it.")]
+    found = [] if wish["release"] else [problem("rollout_release", "it is empty", "the release that is to get the traffic", "Name it.")]
     broken = spec.problems(wish["description"], wish["profile"])
     if broken:
         raise RolloutRefused(found + broken)
@@ -74,6 +74,9 @@ def _begin(loop):
     if not Request(BEGIN, memory["holder"], wish["reason"], engine).begins(stored.record):
         return None
     found += preflight.balancer_problems(seen.statuses, seen.away) + preflight.engine_problems(lambda: _tried(loop, engine, seen))
+    if 2 * service["look_interval"] > wish["lease_duration"]:
+        found.append(problem("llm_services.%s.look_interval" % service["name"], "it is %d, and the lock lasts %d s" % (
+            service["look_interval"], wish["lease_duration"]), "half of that at most", "Look more often, or raise rollout_lease_seconds."))
     found += wishes.problems(service, wish["strategy"], wish["release"], stable, _looks(loop, engine, stable))
     connection = loop.world.gates.connection
     if connection and not found:
@@ -84,7 +87,7 @@ def _begin(loop):
         raise RolloutRefused(found)
     memory["reason"] = "; ".join(part for part in (wish["reason"], preflight.budget_words(budget, wish["override"])) if part)
     if budget["policy"] == budgets.SLOW:
-        memory["plan"]["settings"] = wishes.slower(settings)
+        memory["plan"]["settings"] = wishes.slower(settings, wish["strategy"])
     return None
 
 

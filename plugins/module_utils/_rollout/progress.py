@@ -74,7 +74,9 @@ def line(record, now, intent=None, verdict="", why=""):
     op = ops[rollout["position"]] if rollout["position"] < len(ops) else None
     if op:
         parts.append("at %s%s" % (named(op), _time(op, rollout["pending"], now)))
-    if intent and intent["kind"] != FINISHED and intent.get("awaits"):
+    if intent and intent.get("paused"):
+        parts.append("paused")
+    if intent and intent["kind"] not in (FINISHED, GATE) and intent.get("awaits"):
         parts.append("awaits: %s" % intent["awaits"])
     if verdict:
         parts.append("%s so far: %s" % (verdict, why))

@@ -50,11 +50,10 @@ def settings_of(service, strategy, size, zones):
     return found
 
 
-def slower(settings):
+def slower(settings, strategy):
     """:returns: settings with twice the time at each step, for a service whose error budget is half used up."""
-    defaults = {name: values[name] for values in DEFAULTS.values() for name in ("soak", "watch") if name in values}
-    known = [name for name in ("soak", "watch") if name in settings or name in defaults]
-    return dict(settings, **{name: 2 * settings.get(name, defaults[name]) for name in known if isinstance(settings.get(name, defaults[name]), int)})
+    defaults = DEFAULTS[strategy]
+    return dict(settings, **{name: 2 * settings.get(name, defaults[name]) for name in ("soak", "watch") if name in defaults})
 
 
 def connection(service):

@@ -54,7 +54,7 @@ class Sim:
         self.balancers = {name: self._status(1, {"stable": "v1", "candidate": "", "weight": 0}) for name in ("lb1", "lb2")}
         self.silent, self.down, self.told, self.judged, self.lines, self.calls = False, set(), [], [], [], 0
         self.pins, self.versions, self.policy, self.unready = [], 0, "go", False
-        self.budgets_asked = 0
+        self.runs = 0
         self.before_look = []
 
     # the parts of a World --------------------------------------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ class Sim:
 
     def wish(self, request, **more):
         return dict({
-            "request": request, "release": "v2" if request == "begin" else "", "strategy": self.service["rollout"]["strategy"], "who": "ann", "reason": "new",
+            "request": request, "release": "v2" if request == "begin" else "", "strategy": self.service["rollout"].get("strategy", "canary"), "who": "ann", "reason": "new",
             "override": "", "lease_duration": 60, "lock_wait": 90, "patience": 900, "stint": 30, "pods_from": "balancers", "warmed": [], "handled": [],
             "profile": "standard", "description": self.description}, **more)
 
@@ -171,7 +171,8 @@ class Sim:
 
         :param stop: called with each result; where it says so, the run is killed there.
         """
-        memory, warmed = {}, []
+        self.runs += 1
+        memory, warmed = {"holder": "ann@ops1, run %d" % self.runs}, []
         for _call in range(most):
             result = self.call(memory, request, warmed=warmed, **more)
             memory, warmed = copy.deepcopy(result["state"]), []
