@@ -277,7 +277,6 @@ class Loop:
                 self._world.settle(record)
             except IronrackError as error:
                 self.remarks.append("the autoscaler of %s keeps the least of the rollout: %s" % (record["stable"], error))
-            self.note("end", result=last.get("result"), why=last.get("why", ""), stable=record["stable"])
         return self.answer(NOTHING, result=last.get("result", "nothing"), why=last.get("why", ""))
 
 

@@ -52,8 +52,10 @@ def entries_of(history, number):
 
 def thinned(points, most=MOST):
     """:returns: at most so many of a line's points, its last one among them."""
+    if len(points) <= most:
+        return points
     step = -(-len(points) // most)
-    return points[::step] + (points[-1:] if step > 1 and points[-1] not in points[::step] else [])
+    return points[:-1:step] + points[-1:]
 
 
 def collect(service, known, number, lines, now):
@@ -101,9 +103,14 @@ def _result(known, number, entries, under_way, last):
         pause = (known.get("flags") or {}).get("pause") or {}
         return ("paused", pause.get("why", "")) if pause.get("rollout") == number else ("under way", "")
     if last.get("rollout") == number:
-        return last["result"], last["why"]
-    ended = END.match(entries[-1]["what"]) if entries else None
-    return (ended.group(2), entries[-1].get("why", "")) if ended else ("unknown", "its end is not in the history any more")
+        found = last["result"], last["why"]
+    else:
+        ended = END.match(entries[-1]["what"]) if entries else None
+        found = (ended.group(2), entries[-1].get("why", "")) if ended else None
+    if found:
+        # The reason of a rollout that was promoted is why it was begun, and stands there.
+        return found[0], "" if found[0] == "promoted" else found[1]
+    return "unknown", "its end is not in the history any more"
 
 
 def _so_far(looks, rollout):

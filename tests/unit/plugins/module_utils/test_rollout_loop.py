@@ -196,13 +196,13 @@ def test_an_abort_says_so_where_no_balancer_answers_either(sim):
 
 
 def test_a_gate_that_fails_while_no_api_answers_takes_the_traffic_back(tmp_path):
-    sim = Sim(tmp_path, {5: {"fail_after": 25}})
+    sim = Sim(tmp_path, {5: {"fail_after": 45}})
     result = sim.drive("begin", stop=lambda result: result["intent"]["kind"] == "gate")
     sim.silent, begun = True, sim.now
     while result["need"] == "time":
         result = sim.call(result["state"], "begin")
     assert (result["need"], result["result"], result["upstream"]["weight"]) == ("balancers", "moved", 0)
-    assert sim.now - begun <= 25 and result["upstream"]["generation"] > 1000 and result["upstream"]["stable"] == "v1"
+    assert sim.now - begun <= 30 and result["upstream"]["generation"] > 1000 and result["upstream"]["stable"] == "v1"
     sim.tell(result["upstream"])
     sim.silent = False
     result = sim.call(result["state"], "begin")
