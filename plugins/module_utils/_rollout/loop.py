@@ -143,7 +143,7 @@ class Loop:
             return self._ended()
         if self._check_mode:
             self.say()
-            return self.answer(NOTHING)
+            return self.answer(NOTHING, result="predicted")
         if intent["kind"] == machine.PAUSE:
             return self._paused(seen)
         if intent.get("overdue") and self._clock() - intent["until"] > self._wish["patience"]:

@@ -283,6 +283,10 @@ def test_an_override_of_the_budget_is_in_the_history_and_half_a_budget_doubles_t
 def test_check_mode_judges_a_beginning_and_writes_nothing(sim):
     result = sim.call({}, "begin", check_mode=True)
     assert result["changed"] and result["intent"]["kind"] == "deploy" and sim.api.objects == {} and list(sim.releases) == ["v1"]
+    assert result["result"] == "predicted"
+    sim.drive("begin", stop=lambda result: result["need"] == "balancers")
+    before = dict(sim.api.objects)
+    assert sim.call({}, "pause", check_mode=True)["result"] == "predicted" and sim.api.objects == before
 
 
 def test_what_travels_between_two_calls_is_json(sim):
