@@ -32,7 +32,8 @@ def answer(need, line, state, changed=False, remarks=()):
 
 
 def test_stints_follow_each_other_with_their_state_and_each_line_is_said_once():
-    answers = [answer("time", "5 %", {"fence": 1}, True, ["hooks.example.org answered 500"]), answer("time", "5 %", {"fence": 2}, remarks=["hooks.example.org answered 500"]),
+    remarks = ["hooks.example.org answered 500"]
+    answers = [answer("time", "5 %", {"fence": 1}, True, remarks), answer("time", "5 %", {"fence": 2}, remarks=remarks),
                answer("balancers", "25 %", {"fence": 3})]
     result, printed, asked = run(rollout_advance, answers, request="begin", warmed=[{"verdict": "pass"}])
     assert result["need"] == "balancers" and result["changed"] and [args.get("state") for _name, args in asked] == [None, {"fence": 1}, {"fence": 2}]

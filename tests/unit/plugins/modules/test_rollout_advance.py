@@ -30,8 +30,8 @@ def call(module, capsys, **arguments):
 
 
 def advance(capsys, tmp_path, **more):
-    return call(rollout_advance, capsys, **dict({
-        "kubeconfig": str(tmp_path / "none"), "service": DESCRIPTION, "balancers": {"lb1": "127.0.0.1"}, "who": "ann", "report_dir": str(tmp_path / "r")}, **more))
+    given = {"kubeconfig": str(tmp_path / "none"), "service": DESCRIPTION, "balancers": {"lb1": "127.0.0.1"}, "who": "ann"}
+    return call(rollout_advance, capsys, **dict(given, report_dir=str(tmp_path / "r"), **more))
 
 
 def test_without_an_api_nothing_begins_and_an_abort_says_what_it_lacks(capsys, tmp_path):
