@@ -76,7 +76,7 @@ def _begin(loop):
     found += preflight.balancer_problems(seen.statuses, seen.away) + preflight.engine_problems(lambda: _tried(loop, engine, seen))
     if 2 * service["look_interval"] > wish["lease_duration"]:
         found.append(problem("llm_services.%s.look_interval" % service["name"], "it is %d, and the lock lasts %d s" % (
-            service["look_interval"], wish["lease_duration"]), "half of that at most", "Look more often, or raise llm_rollout_lease_seconds."))
+            service["look_interval"], wish["lease_duration"]), "half of that at most", "Look more often, or raise rollout_lease_seconds."))
     found += wishes.problems(service, wish["strategy"], wish["release"], stable, _looks(loop, engine, stable))
     connection = loop.world.gates.connection
     if connection and not found:
