@@ -113,6 +113,13 @@ ROLES = {
     "etcd_log_level": (ROLLED_OUT, _ETCD),
     "encryption_rotation_goal": (NO_EFFECT, "what a run of encryption_rotate.yml is to reach"),
     "encryption_rotation_timeout": (NO_EFFECT, _RUN),
+    # Of one run: the playbooks of rollouts hand over what they were asked for.
+    **dict.fromkeys((
+        "llm_rollout_service", "llm_rollout_release", "llm_rollout_request", "llm_rollout_strategy", "llm_rollout_reason",
+        "llm_rollout_override_reason", "llm_rollout_who", "llm_rollout_enforce", "llm_rollout_stint", "llm_rollout_lease_seconds",
+        "llm_rollout_lock_wait", "llm_rollout_patience", "llm_rollout_api_timeout", "llm_rollout_warm_up_from",
+        "llm_rollout_report_dir", "llm_rollout_number"), (NO_EFFECT, _RUN)),
+    "llm_rollout_services": (NO_EFFECT, "what a rollout reads; the service itself follows by its playbook"),
     "etcd_tls_min_version": (ROLLED_OUT, _ETCD),
     "etcd_cipher_suites": (ROLLED_OUT, _ETCD),
     "etcd_wait": (NO_EFFECT, _RUN),
