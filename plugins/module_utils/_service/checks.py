@@ -222,7 +222,7 @@ def _same_objects(services, zones):
         for release in sorted(service["releases"], key=str):
             name = "%s-%s" % (service["name"], release)
             for made in [name] + ["%s-%s" % (name, zone) for zone in zones]:
-                key, who = (service.get("namespace"), made), "release %s of %s" % (release, service["name"])
+                key, who = (str(service.get("namespace")), made), "release %s of %s" % (release, service["name"])
                 if seen.setdefault(key, who) != who:
                     found.append(problem("llm_services.%s.releases.%s" % (service["name"], release), "an object of it is called %s, as one of %s is" % (
                         made, seen[key]), "names that differ", "Rename the release."))

@@ -94,12 +94,12 @@ class Api:
             return self._scale(path[:-len("/scale")], body)
         assert content_type == "application/apply-patch+yaml" and query["fieldManager"] == "ironrack.cluster" and query["force"] == "true"
         there = self.objects.get(path)
-        if "/".join(path.split("/")[:path.split("/").index("namespaces") + 2]).replace("/apis/", "/api/") and not self._namespace(path):
+        if not self._namespace(path):
             return 404, {"message": "namespaces not found"}
         wanted = body["metadata"].pop("resourceVersion", None)
         if wanted and (there is None or wanted != there["metadata"]["resourceVersion"]):
             return 409, {"message": "the object has been modified"}
-        result = merged(without(copy.deepcopy(there or {}), self.applied.get(path, {}), body), body)
+        result = merged(without(copy.deepcopy(there or {}), self.applied.get(path, {}), body), copy.deepcopy(body))
         if body["kind"] == "Deployment":
             result["spec"].setdefault("replicas", 1)
         if query.get("dryRun"):

@@ -170,9 +170,9 @@ def test_a_release_keeps_its_form_as_long_as_it_has_pods(api):
 
 def test_what_is_taken_away_has_to_be_what_was_seen(api):
     for act in ("scale_down", "delete"):
-        releases(api).deploy("v1", 6, 3)
-        seen = Observation(releases=releases(api).look()).precondition("v1")
         releases(api).deploy("v1", 6, 4)
+        seen = Observation(releases=releases(api).look()).precondition("v1")
+        api.bump(BASE + "chat-v1")
         for wrong in (seen, dict(seen, uid="another")):
             assert getattr(releases(api), act)("v1", wrong) is False
         assert replicas(api) == {"chat-v1": 6}
@@ -203,10 +203,10 @@ def test_all_of_a_release_goes_with_it_and_nothing_else(api, zones):
 
 
 def test_a_release_without_pods_is_brought_back(api):
-    for more in ({}, SCALING):
-        releases(api, **more).deploy("v1", 6, 3)
+    for generation, more in ((3, {}), (5, SCALING)):
+        releases(api, **more).deploy("v1", 6, generation)
         assert releases(api).scale_down("v1", {}) is True and replicas(api) == {"chat-v1": 0}
-        assert releases(api, **more).deploy("v1", 6, 4) is True and replicas(api) == {"chat-v1": 6}
+        assert releases(api, **more).deploy("v1", 6, generation + 1) is True and replicas(api) == {"chat-v1": 6}
 
 
 def test_what_is_somebody_elses_is_left_alone(api):
