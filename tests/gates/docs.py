@@ -43,9 +43,9 @@ def default_of(option):
     return "`%s`" % json.dumps(option["default"]) if "default" in option else ""
 
 
-def table(options):
-    """:returns: a Markdown table of an argument spec's options."""
-    lines = ["| variable | type | default | meaning |", "| --- | --- | --- | --- |"]
+def rows(options, prefix=""):
+    """:returns: a line of a Markdown table for each option, and below it one for each option of what it holds."""
+    lines = []
     for name, option in options.items():
         kind = option.get("type", "str")
         if option.get("elements"):
@@ -53,8 +53,14 @@ def table(options):
         meaning = cell(option.get("description", ""))
         if option.get("choices"):
             meaning += " One of " + ", ".join("`%s`" % choice for choice in option["choices"]) + "."
-        lines.append("| `%s` | %s | %s | %s |" % (name, kind, cell(default_of(option)), meaning))
-    return "\n".join(lines)
+        lines.append("| `%s` | %s | %s | %s |" % (prefix + name, kind, cell(default_of(option)), meaning))
+        lines += rows(option.get("options") or {}, "%s%s%s." % (prefix, name, "[]" if option.get("elements") else ""))
+    return lines
+
+
+def table(options):
+    """:returns: a Markdown table of an argument spec's options."""
+    return "\n".join(["| variable | type | default | meaning |", "| --- | --- | --- | --- |"] + rows(options))
 
 
 def role_page(role):

@@ -50,13 +50,17 @@ def options(service, traffic, domain):
     """:returns: all options of nginx_upstream.
 
     :param service: a complete description.
-    :param traffic: generation, stable, candidate and weights, as a rollout's record and its intents have it; serve and fallback where it says so.
+    :param traffic: generation, stable, candidate and weights, as a rollout's record and its intents have it; serve (who answers) and chain (the order
+        of the fallback's servers, by name) where it says so.
     :param domain: cluster_domain.
     """
     weights, candidate = traffic["weights"], traffic.get("candidate")
-    # After the last step and before the promotion the candidate is the one that has it all; a release at 0 % beside the stable needs no name.
-    releases = [{"name": name, "host": host_of(service, name, domain), "port": service["pod"]["port"]} for name in sorted(weights)]
-    servers = traffic.get("fallback") or service["fallback"]
+    # In one order always: the balancers compare the whole file.
+    names = sorted(weights, key=lambda name: (name != traffic["stable"], name))
+    releases = [{"name": name, "host": host_of(service, name, domain), "port": service["pod"]["port"]} for name in names]
+    pool = {server["name"]: server for server in service["fallback"]}
+    chain = [name for name in traffic.get("chain") or [] if name in pool]
+    servers = [pool[name] for name in chain + [name for name in pool if name not in chain]]
     return dict(DEFAULTS, **dict(
         service["balancer"], name=service["name"], generation=max(1, traffic["generation"]), releases=releases, stable=traffic["stable"],
         candidate=candidate, weight=weights.get(candidate, 0) if candidate else 0, serve=traffic.get("serve") or "releases",

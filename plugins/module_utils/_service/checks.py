@@ -13,7 +13,7 @@ import re
 from .._nginx.traffic import BadTraffic
 from .._release.settings import CANARY, DEFAULTS, names_problems, problem
 from . import balancing, images
-from .fields import is_whole, unknown
+from .fields import UNKNOWN, is_whole, unknown
 
 PRODUCTION = "production"
 #: Seconds between the end of the longest stream and the kill of a pod.
@@ -47,7 +47,8 @@ def deeper(where, service, profile, found, pod_of):
     :param found: the problems of its types.
     :param pod_of: called with (service, release).
     """
-    bad = [one["where"] for one in found]
+    # What nobody reads spoils nothing.
+    bad = [one["where"] for one in found if one["what"] != UNKNOWN]
 
     def sound(parts):
         return not any(place == "%s.%s" % (where, part) or place.startswith(("%s.%s." % (where, part), "%s.%s[" % (where, part)))
@@ -163,9 +164,13 @@ def _balancer(where, service, _profile, _pod_of):
             found.append(problem("%s.%s" % (place, name), "it is set here", "nothing: a rollout decides it", "Leave it out."))
         elif name not in balancing.DEFAULTS:
             found.append(unknown(place, name, balancing.DEFAULTS))
-    found += balancing.type_problems(place, options)
-    if found or service["stable"] not in service["releases"]:
-        return found
+    return found + balancing.type_problems(place, options)
+
+
+def _upstream(where, service, profile, pod_of):
+    place, found = where + ".balancer", []
+    if service["stable"] not in service["releases"] or _balancer(where, service, profile, pod_of):
+        return []
     try:
         balancing.judge(service)
     except BadTraffic as error:
@@ -190,7 +195,8 @@ CHECKS = (
     (_sizes, ("replicas", "surge", "unavailable", "autoscaling")),
     (_disruption, ("replicas", "disruption", "autoscaling")),
     (_autoscaling, ("replicas", "autoscaling", "releases", "pod", "vertical")),
-    (_balancer, ("name", "namespace", "releases", "stable", "pod", "fallback", "balancer")),
+    (_balancer, ("balancer",)),
+    (_upstream, ("name", "namespace", "releases", "stable", "pod", "fallback", "balancer")),
     (_fallback, ("fallback",)),
 )
 
@@ -216,7 +222,7 @@ def _same_objects(services, zones):
         for release in sorted(service["releases"], key=str):
             name = "%s-%s" % (service["name"], release)
             for made in [name] + ["%s-%s" % (name, zone) for zone in zones]:
-                key, who = (service.get("namespace"), made), "release %s of %s" % (release, service["name"])
+                key, who = (str(service.get("namespace")), made), "release %s of %s" % (release, service["name"])
                 if seen.setdefault(key, who) != who:
                     found.append(problem("llm_services.%s.releases.%s" % (service["name"], release), "an object of it is called %s, as one of %s is" % (
                         made, seen[key]), "names that differ", "Rename the release."))

@@ -15,6 +15,7 @@ from collections import namedtuple
 from .._release.settings import LABEL, problem
 
 REQUIRED = object()
+UNKNOWN = "there is no such key"
 
 # expected: what a value has to be, in words; fits: whether it is; default: REQUIRED, or what stands where it is left out (None fits always
 # where it is the default); fields: name -> Field of what is inside.
@@ -124,7 +125,7 @@ def check(where, value, fields):
 def unknown(where, name, known):
     """:returns: the problem of a key that nobody reads."""
     near = difflib.get_close_matches(name, list(known), 1, 0.6)
-    return problem("%s.%s" % (where, name), "there is no such key", "one of %s" % ", ".join(sorted(known)),
+    return problem("%s.%s" % (where, name), UNKNOWN, "one of %s" % ", ".join(sorted(known)),
                    "Did you mean %s?" % near[0] if near else "Correct its name or leave it out.")
 
 

@@ -55,9 +55,8 @@ def requests_of(spec):
         for name, amount in one.items():
             first[name] = max(first.get(name, 0), amount)
     total.update(sidecars)
-    for name, amount in (spec.get("overhead") or {}).items():
-        total[name] += quantity(amount)
-    return {name: max(total[name], first.get(name, 0)) for name in set(total) | set(first)}
+    overhead = {name: quantity(amount) for name, amount in (spec.get("overhead") or {}).items()}
+    return {name: max(total[name], first.get(name, 0)) + overhead.get(name, 0) for name in set(total) | set(first) | set(overhead)}
 
 
 def need_of(service, release):

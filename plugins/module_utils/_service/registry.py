@@ -18,12 +18,14 @@ from . import images
 class Registry:
     """Registries over HTTPS.
 
+    :param url: of the one registry that all images are taken from, whatever registry they name, as containerd does with a mirror; empty for their own.
     :param ca_file: PEM file of their CA; the system's where None.
     :param username: for registries that ask; password: its.
     :param timeout: seconds for one request.
     """
 
-    def __init__(self, ca_file=None, username=None, password=None, timeout=10):
+    def __init__(self, url="", ca_file=None, username=None, password=None, timeout=10):
+        self._url = url.rstrip("/")
         self._http = HttpClient(ca_file=ca_file, timeout=timeout)
         self._basic = {}
         if username:
@@ -31,7 +33,7 @@ class Registry:
 
     def status(self, image):
         """:returns: the status of the registry's answer for an image's manifest. :raises HttpError: where no answer came."""
-        url, headers = "https://%s%s" % (image.registry, images.manifest_path(image)), {"Accept": images.MANIFESTS}
+        url, headers = (self._url or "https://" + image.registry) + images.manifest_path(image), {"Accept": images.MANIFESTS}
         answer = self._http.request("HEAD", url, headers=dict(headers, **self._basic))
         asked = {name.lower(): value for name, value in answer.headers.items()}.get("www-authenticate")
         wanted = images.challenge(asked) if answer.status == 401 else None
