@@ -1,0 +1,120 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A balancer, or the API, is away while a rollout is aborted: the traffic moves all the same, and whoever comes back serves nothing old."""
+from __future__ import annotations
+
+import time
+
+from ..common import NotProved, hosts_of, say
+from ..operate import lab
+from . import runs, service, verdicts
+from .load import Load
+from .size import chosen
+
+#: The weight at which the fault comes, so that old weights would be seen at once.
+HALF = {"lab_steps": [50, 100], "lab_soak": 600}
+MOVE_WITHIN, BACK_WITHIN, LEAST = 180, 240, 200
+AFTER = 5
+
+
+def half(inventory, candidate, record, load):
+    """:returns: a run of a canary that stands at 50 %. :raises NotProved: where it does not get there."""
+    run = runs.Run(inventory, "rollout_canary", record, runs.words(candidate, HALF))
+    try:
+        service.until("50 % on every balancer", runs.LIMIT, lambda: _alive(run) and set(load.weights(candidate).values()) == {50})
+    except BaseException:
+        run.kill()
+        raise
+    return run
+
+
+def _alive(run):
+    if not run.alive():
+        raise NotProved("the run ended before: %s" % run.tail())
+    return True
+
+
+def finish(inventory, record):
+    """Have what a fault left under way brought to its end, as its operator would: the same abort once more."""
+    if service.until("an answer of the API", 180, lambda: service.record() or None)["rollout"]:
+        runs.to_end(inventory, "rollout_abort", record, runs.words(), 300)
+        service.until("the end of the rollout", 120, lambda: not service.record()["rollout"])
+
+
+def release_balancer_away(inventory):
+    """A balancer loses its power at 50 %, the rollout is aborted without it, and it comes back: by itself it may not serve what it served."""
+    size = chosen()
+    stable, candidate = service.next_release()
+    port = service.described(inventory)["balancer"]["port"]
+    here, away = sorted(service.balancers(inventory))[:2]
+    with Load(inventory, port, size.rate / 2, only=(here,)) as steady:
+        steady.warm()
+        with half(inventory, candidate, "release-balancer-away", steady) as run:
+            lab(inventory, "kill", away)
+            started = None
+            try:
+                asked = time.time()
+                aborted = runs.to_end(inventory, "rollout_abort", "release-balancer-away-abort", runs.words(), 300)
+                service.until("weight 0 on %s" % here, MOVE_WITHIN, lambda: steady.weights(candidate)[here] == 0)
+                moved = verdicts.weights_of(steady.samples, candidate, here)[-1][0]
+                # These clients ask the balancer that is away at its own address, from before it has power again.
+                with Load(inventory, port, 50, only=(away,)) as late:
+                    started = time.time()
+                    lab(inventory, "start", away)
+                    service.until("%d answers of %s" % (LEAST, away), BACK_WITHIN,
+                                  lambda: sum(1 for answer in list(late.answers) if answer.release) >= LEAST)
+                    time.sleep(AFTER)
+            finally:
+                if started is None:
+                    lab(inventory, "start", away)
+            ended = run.wait()
+        finish(inventory, "release-balancer-away-finish")
+        time.sleep(AFTER)
+    first = min((answer.finished for answer in late.answers if answer.release), default=started)
+    service.keep("balancer-away", {"steady": steady.summary(), "late": late.summary(), "abort": aborted.status, "rollout": ended.status})
+    service.proved([
+        verdicts.only(late.answers, stable, started, LEAST), verdicts.failures(steady.answers, size.rate * 10),
+        verdicts.clean(service.state(inventory), ("rolled_back",), stable)], "a balancer away")
+    say("release-balancer-away: %s lost its power at 50 %%; the abort had moved the traffic %.1f s after its command; back with power, %s answered after %.0f s, "
+        "and %d of %d answers at its own address were %s's; at %s %d requests, 0 failed" % (
+            away, moved - asked, away, first - started, sum(1 for answer in late.answers if answer.release == stable),
+            sum(1 for answer in late.answers if answer.release), stable, here, len(steady.answers)))
+
+
+def release_api_down(inventory):
+    """Every control plane stands still; an abort moves the traffic all the same, and the record follows when they are back."""
+    size = chosen()
+    stable, candidate = service.next_release()
+    port = service.described(inventory)["balancer"]["port"]
+    planes = sorted(name for name, entry in hosts_of(inventory).items() if "control_plane" in entry["groups"])
+    paused = []
+    with Load(inventory, port, size.rate / 2) as load:
+        load.warm()
+        with half(inventory, candidate, "release-api-down", load) as run:
+            try:
+                for plane in planes:
+                    lab(inventory, "pause", plane)
+                    paused.append(plane)
+                try:
+                    service.record()
+                except service.Unanswered as silence:
+                    unanswered = str(silence)
+                else:
+                    raise NotProved("the API answers although %s stand still: nothing would be proved" % ", ".join(planes))
+                asked = time.time()
+                aborted = runs.to_end(inventory, "rollout_abort", "release-api-down-abort", runs.words(), 300)
+                service.until("weight 0 on every balancer", MOVE_WITHIN, lambda: set(load.weights(candidate).values()) == {0})
+                _begun, moved = verdicts.traffic_of(load.samples, candidate, list(load.balancers))
+            finally:
+                for plane in paused:
+                    lab(inventory, "unpause", plane)
+            service.until("an answer of the API", 180, service.record)
+            ended = run.wait()
+        finish(inventory, "release-api-down-finish")
+        time.sleep(AFTER)
+    service.keep("api-down", {"requests": load.summary(), "abort": aborted.status, "rollout": ended.status, "silence": unanswered})
+    service.proved([verdicts.failures(load.answers, size.rate * 10), verdicts.nobody_back([], candidate) if moved is None else [],
+                    verdicts.clean(service.state(inventory), ("rolled_back",), stable)], "no API")
+    say("release-api-down: with %s paused (%s) the abort had moved the traffic %.1f s after its command; when the API was back the record ended as rolled "
+        "back; %d requests, 0 failed" % (", ".join(planes), unanswered, moved - asked, len(load.answers)))
