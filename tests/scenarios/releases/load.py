@@ -7,8 +7,8 @@ from __future__ import annotations
 import threading
 import time
 
-from tests.traffic import tally
-from tests.traffic.client import Clients, Streams, chat, get
+from ...traffic import tally
+from ...traffic.client import Clients, Streams, chat, get
 
 from ..common import NotProved
 from . import service

@@ -14,7 +14,7 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
-from tests.traffic.client import target
+from ...traffic.client import target
 
 from ..common import OUTPUT, ROOT, NotProved, hosts_of
 from ..operate import KUBECONFIG
@@ -139,10 +139,14 @@ def lease():
 
 
 def deployments():
-    """:returns: {release: {"replicas", "ready"}}."""
-    found = _ask(_api(client.AppsV1Api).list_namespaced_deployment, NAMESPACE, label_selector=SELECTOR)
-    return {one.metadata.labels[RELEASE_LABEL]: {"replicas": one.spec.replicas or 0, "ready": one.status.ready_replicas or 0}
-            for one in (found.items if found else [])}
+    """:returns: {release: {"replicas", "ready"}}; one that was rolled out by zones has a Deployment in each."""
+    listed = _ask(_api(client.AppsV1Api).list_namespaced_deployment, NAMESPACE, label_selector=SELECTOR)
+    found = {}
+    for one in listed.items if listed else []:
+        seen = found.setdefault(one.metadata.labels[RELEASE_LABEL], {"replicas": 0, "ready": 0})
+        seen["replicas"] += one.spec.replicas or 0
+        seen["ready"] += one.status.ready_replicas or 0
+    return found
 
 
 def pods(release=None):
@@ -155,15 +159,6 @@ def pods(release=None):
 def is_ready(pod):
     """:returns: whether a pod is Ready."""
     return any(one.type == "Ready" and one.status == "True" for one in pod.status.conditions or [])
-
-
-def headless(release):
-    """:returns: the DNS name of a release's headless Service. :raises NotProved: where there is not one."""
-    found = _ask(core().list_namespaced_service, NAMESPACE, label_selector="%s,%s=%s" % (SELECTOR, RELEASE_LABEL, release))
-    names = [one.metadata.name for one in (found.items if found else []) if one.spec.cluster_ip == "None"]
-    if len(names) != 1:
-        raise NotProved("release %s has the headless Services %s, expected one" % (release, names))
-    return "%s.%s.svc.cluster.local" % (names[0], NAMESPACE)
 
 
 def stable():

@@ -13,6 +13,10 @@ import subprocess
 import time
 from statistics import median
 
+from ansible_collections.ironrack.cluster.plugins.module_utils._kube.client import KubeClient
+from ansible_collections.ironrack.cluster.plugins.module_utils._service import balancing
+from ansible_collections.ironrack.cluster.plugins.module_utils._service.releases import Releases
+from ansible_collections.ironrack.cluster.plugins.module_utils._service.spec import complete
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 from kubernetes.stream import stream
@@ -27,6 +31,7 @@ from .size import chosen
 CRASH_BEFORE, CRASH_AFTER = 1.0, 10.0
 DRAIN_LIMIT, READY_LIMIT = 150, 180
 PAUSE = 0.5
+DOMAIN = "cluster.local"
 
 
 class Both:
@@ -36,14 +41,9 @@ class Both:
     """
 
     def __init__(self, inventory, description):
-        self._inventory, self._description = inventory, description
+        self._inventory, self._description = inventory, complete(description)
         self.stable, self.other = service.next_release()
-        # Imported here: what deploys is a part of the collection that runs on a cluster only.
-        from ansible_collections.ironrack.cluster.plugins.module_utils._kube.client import KubeClient
-        from ansible_collections.ironrack.cluster.plugins.module_utils._service.releases import Releases
-        from ansible_collections.ironrack.cluster.plugins.module_utils._service.spec import complete
-
-        self._releases = Releases(KubeClient(str(KUBECONFIG)).request, complete(description))
+        self._releases = Releases(KubeClient(str(KUBECONFIG)).request, self._description)
         self._generation = max([generation or 0 for generation, _weights in service.served(inventory).values()] + [service.record().get("generation") or 0])
 
     def deploy(self):
@@ -54,15 +54,16 @@ class Both:
         service.until("%d ready pods of %s" % (replicas, self.other), READY_LIMIT,
                       lambda: service.deployments().get(self.other, {}).get("ready", 0) >= replicas)
 
-    def split(self, weight, names=None):
-        """Have all balancers give the other release a weight. :returns: seconds that the call took. :raises NotProved: where a balancer did not."""
+    def split(self, weight, alone=False):
+        """Have all balancers give the other release a weight. :returns: seconds that the call took. :raises NotProved: where a balancer did not.
+
+        :param alone: whether they forget the other release.
+        """
         self._generation += 1
-        port = self._description["pod"]["port"]
-        names = names or (self.stable, self.other)
-        options = dict(self._description["balancer"], name=service.NAME, generation=self._generation, stable=self.stable, weight=weight,
-                       releases=[{"name": name, "host": service.headless(name), "port": port} for name in names])
-        if self.other in names:
-            options["candidate"] = self.other
+        weights = {self.stable: 100} if alone else {self.stable: 100 - weight, self.other: weight}
+        traffic = {"generation": self._generation, "stable": self.stable, "candidate": None if alone else self.other, "weights": weights}
+        # The same options as a rollout's, so that nothing but the traffic changes.
+        options = balancing.options(self._description, traffic, DOMAIN)
         begun = time.monotonic()
         done = subprocess.run(["ansible", "load_balancers", "-i", str(self._inventory), "--become", "-m", "ironrack.cluster.nginx_upstream",
                                "-a", json.dumps(options)], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL)
@@ -72,7 +73,7 @@ class Both:
 
     def away(self):
         """All of the traffic with the stable release, and the other one gone."""
-        self.split(0, (self.stable,))
+        self.split(0, alone=True)
         self._releases.delete(self.other, {})
         service.until("the end of %s" % self.other, READY_LIMIT, lambda: self.other not in service.deployments())
 

@@ -8,7 +8,7 @@ from collections import Counter
 
 from kubernetes import client, config
 
-from tests.traffic import tally
+from ...traffic import tally
 
 from ..common import NotProved, compare, playbook, say
 from ..operate import KUBECONFIG
