@@ -76,8 +76,8 @@ def release_balancer_away(inventory):
     service.proved([
         verdicts.only(late.answers, stable, started, LEAST), verdicts.failures(steady.answers, size.rate * 10),
         verdicts.clean(service.state(inventory), ("rolled_back",), stable)], "a balancer away")
-    say("release-balancer-away: %s lost its power at 50 %%; the abort had moved the traffic %.1f s after its command; back with power, %s answered after %.0f s, "
-        "and %d of %d answers at its own address were %s's; at %s %d requests, 0 failed" % (
+    say("release-balancer-away: %s lost its power at 50 %%; the abort had moved the traffic %.1f s after its command; back with power, %s answered "
+        "after %.0f s, and %d of %d answers at its own address were %s's; at %s %d requests, 0 failed" % (
             away, moved - asked, away, first - started, sum(1 for answer in late.answers if answer.release == stable),
             sum(1 for answer in late.answers if answer.release), stable, here, len(steady.answers)))
 

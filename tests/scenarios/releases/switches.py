@@ -41,7 +41,7 @@ class Both:
     """
 
     def __init__(self, inventory, description):
-        self._inventory, self._description = inventory, complete(description)
+        self._inventory, self._description, self._options = inventory, complete(description), None
         self.stable, self.other = service.next_release()
         self._releases = Releases(KubeClient(str(KUBECONFIG)).request, self._description)
         self._generation = max([generation or 0 for generation, _weights in service.served(inventory).values()] + [service.record().get("generation") or 0])
@@ -63,10 +63,14 @@ class Both:
         weights = {self.stable: 100} if alone else {self.stable: 100 - weight, self.other: weight}
         traffic = {"generation": self._generation, "stable": self.stable, "candidate": None if alone else self.other, "weights": weights}
         # The same options as a rollout's, so that nothing but the traffic changes.
-        options = balancing.options(self._description, traffic, DOMAIN)
+        self._options = balancing.options(self._description, traffic, DOMAIN)
+        return self.again()
+
+    def again(self):
+        """The last call once more, which finds nothing to do. :returns: seconds. :raises NotProved: where a balancer did not answer."""
         begun = time.monotonic()
         done = subprocess.run(["ansible", "load_balancers", "-i", str(self._inventory), "--become", "-m", "ironrack.cluster.nginx_upstream",
-                               "-a", json.dumps(options)], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL)
+                               "-a", json.dumps(self._options)], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL)
         if done.returncode:
             raise NotProved("generation %d: %s" % (self._generation, (done.stdout + done.stderr)[-2000:]))
         return time.monotonic() - begun

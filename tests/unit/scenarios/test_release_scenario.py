@@ -101,7 +101,8 @@ class TestSizes:
 
 class TestParts:
     @pytest.mark.parametrize("spread, wanted, right", [
-        ({"a": 2, "b": 2, "c": 2}, 6, True), ({"a": 3, "b": 2, "c": 1}, 6, False), ({"a": 3, "b": 3}, 6, False), ({}, 6, False), ({"a": 2, "b": 2, "c": 1}, 6, False)])
+        ({"a": 2, "b": 2, "c": 2}, 6, True), ({"a": 3, "b": 2, "c": 1}, 6, False), ({"a": 3, "b": 3}, 6, False), ({}, 6, False),
+        ({"a": 2, "b": 2, "c": 1}, 6, False)])
     def test_pods_are_spread(self, spread, wanted, right):
         assert (up.uneven(spread, wanted) == []) is right
 
@@ -127,7 +128,8 @@ class TestParts:
         assert service.doing({"rollout": dict(rollout, pending=None)}) is None and service.doing({}) is None
 
     def test_the_words_of_a_playbook(self):
-        assert runs.words("v2", {"lab_soak": 15}, "why") == ["-e", '{"lab_soak": 15, "rollout_override": "why", "rollout_release": "v2", "rollout_service": "chat"}']
+        assert runs.words("v2", {"lab_soak": 15}, "why") == [
+            "-e", '{"lab_soak": 15, "rollout_override": "why", "rollout_release": "v2", "rollout_service": "chat"}']
         assert "override" not in runs.words(override=None)[1]
 
     def test_a_wait_is_bounded_and_names_what_it_saw_last(self):

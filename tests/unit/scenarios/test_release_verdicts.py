@@ -77,8 +77,8 @@ class TestWeights:
         assert verdicts.rise([], "v2", (), ()) and verdicts.rise([], "v2", BOTH, (5,))
 
     @pytest.mark.parametrize("seen, within, told", [
-        ([0, 5, 0], 30, ""), ([0, 5, 0], 10.4, "10.5 s after"), ([0, 5, 0], None, ""), ([0, 5, 25], 30, "still has a weight"), ([0, 0], 30, "never had a weight"),
-        ([], 30, "never had")])
+        ([0, 5, 0], 30, ""), ([0, 5, 0], 10.4, "10.5 s after"), ([0, 5, 0], None, ""), ([0, 5, 25], 30, "still has a weight"),
+        ([0, 0], 30, "never had a weight"), ([], 30, "never had")])
     def test_a_detection_has_a_beginning_and_an_end(self, seen, within, told):
         found = verdicts.turned_back(canary(seen), "v2", BOTH, within)
         assert (told in found[0]) if told else found == []
