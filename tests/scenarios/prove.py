@@ -140,7 +140,7 @@ STEPS = {
     "release-up": up.release_up, "release-switches": switches.release_switches, "release-canary-good": canary.release_canary_good,
     "release-canary-bad": canary.release_canary_bad, "release-blue-green": swap.release_blue_green, "release-rolling": swap.release_rolling,
     "release-killed": killed.release_killed, "release-stopped": killed.release_stopped, "release-balancer-away": outages.release_balancer_away,
-    "release-api-down": outages.release_api_down, "release-budget": budget.release_budget,
+    "release-api-down": outages.release_api_down, "release-host-killed": outages.release_host_killed, "release-budget": budget.release_budget,
 }
 
 

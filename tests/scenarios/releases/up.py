@@ -4,13 +4,14 @@
 """The service comes up from its description: as the check run said, once, and spread over the zones."""
 from __future__ import annotations
 
+import subprocess
 from collections import Counter
 
 from kubernetes import client, config
 
 from ...traffic import tally
 
-from ..common import NotProved, compare, playbook, say
+from ..common import NotProved, compare, hosts_of, on, playbook, say
 from ..operate import KUBECONFIG
 from . import runs, service, verdicts
 from .load import Load
@@ -47,6 +48,30 @@ def uneven(spread, wanted):
     return []
 
 
+def reaches(host, pod, port):
+    """:returns: whether a host gets an answer of a pod."""
+    try:
+        on(host, "curl", "--silent", "--max-time", "3", "--output", "/dev/null", "http://%s:%d/health" % (pod.status.pod_ip, port))
+    except subprocess.CalledProcessError:
+        return False
+    return True
+
+
+def reached_by(inventory, release, port):
+    """Whether balancers and the monitoring host reach the pods, and a control plane, which has no business with them, does not.
+
+    :returns: (problems, who reaches them).
+    """
+    groups = {name: entry["groups"] for name, entry in hosts_of(inventory).items()}
+    pods = [pod for pod in service.pods(release) if service.is_ready(pod)]
+    wanted = {name: bool({"load_balancers", "monitoring"} & set(groups[name])) for name in sorted(groups)
+              if {"load_balancers", "monitoring", "control_plane"} & set(groups[name])}
+    found = {name: [reaches(name, pod, port) for pod in pods] for name in wanted}
+    wrong = ["%s reaches %d of %d pods, expected %s" % (name, sum(seen), len(seen), "all" if wanted[name] else "none")
+             for name, seen in found.items() if not seen or set(seen) != {wanted[name]}]
+    return wrong, [name for name in wanted if wanted[name]]
+
+
 def release_up(inventory):
     """A check run changes nothing, the run makes what it said, the next one changes nothing, and clients of each balancer are answered."""
     description = service.described(inventory)
@@ -66,11 +91,13 @@ def release_up(inventory):
         raise NotProved("the service has no %s: %s" % (", ".join(missing), made))
     stable = description["stable"]
     spread = zones(stable)
-    service.proved([uneven(spread, description["replicas"])], "pods of %s" % stable)
+    wrong, who = reached_by(inventory, stable, description["pod"]["port"])
+    service.proved([uneven(spread, description["replicas"]), wrong], "pods of %s" % stable)
     asked = {name: _answered(inventory, description["balancer"]["port"], name, stable) for name in service.balancers(inventory)}
-    say("release-up: %.0f s, changed=0 again in %.0f s; %s; pods by zone %s; answered by %s alone: %s" % (
-        seconds, again, ", ".join("%d %s" % (len(names), kind) for kind, names in sorted(made.items())), spread, stable,
-        ", ".join("%d of %d requests at %s" % (part["sent"] - part["failed"], part["sent"], name) for name, part in sorted(asked.items()))))
+    say("release-up: %.0f s, changed=0 again in %.0f s; %s; pods by zone %s, reached by %s and by no control plane; answered by %s "
+        "alone: %s" % (
+            seconds, again, ", ".join("%d %s" % (len(names), kind) for kind, names in sorted(made.items())), spread, ", ".join(who), stable,
+            ", ".join("%d of %d requests at %s" % (part["sent"] - part["failed"], part["sent"], name) for name, part in sorted(asked.items()))))
 
 
 def _answered(inventory, port, name, release):
