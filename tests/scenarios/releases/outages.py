@@ -19,6 +19,8 @@ from .size import chosen
 #: The weight at which the fault comes, so that old weights would be seen at once.
 HALF = {"lab_steps": [50, 100], "lab_soak": 600}
 MOVE_WITHIN, BACK_WITHIN, LEAST = 180, 240, 200
+#: Seconds that a balancer which is back is left to itself.
+HELD = 30
 AFTER = 5
 #: Seconds from a host's end in which requests and streams may be lost with it.
 SUFFER = 15.0
@@ -48,6 +50,26 @@ def finish(inventory, record):
         service.until("the end of the rollout", 120, lambda: not service.record()["rollout"])
 
 
+def back(inventory, name, late, abort):
+    """Wait until a balancer that has power again answers clients. Whoever drives the way back brings it the traffic; where nobody does, an operator.
+
+    :returns: who brought it, in words. :raises NotProved: where it never answers.
+    """
+    def answers():
+        return sum(1 for answer in list(late.answers) if answer.release) >= LEAST
+
+    end = time.monotonic() + HELD
+    while time.monotonic() < end or abort.alive():
+        if answers():
+            return "the abort that was still under way"
+        time.sleep(1)
+    if answers():
+        return "nobody else"
+    runs.well(inventory, "llm_service", "release-balancer-away-brought", runs.words(override=None))
+    service.until("%d answers of %s" % (LEAST, name), BACK_WITHIN, answers)
+    return "llm_service.yml, until which it was held"
+
+
 def release_balancer_away(inventory):
     """A balancer loses its power at 50 %, the rollout is aborted without it, and it comes back: by itself it may not serve what it served."""
     size = chosen()
@@ -69,8 +91,7 @@ def release_balancer_away(inventory):
                     with Load(inventory, port, 50, only=(away,)) as late:
                         started = time.time()
                         lab(inventory, "start", away)
-                        service.until("%d answers of %s" % (LEAST, away), BACK_WITHIN,
-                                      lambda: sum(1 for answer in list(late.answers) if answer.release) >= LEAST)
+                        brought = back(inventory, away, late, abort)
                         time.sleep(AFTER)
                     aborted = abort.wait()
             finally:
@@ -85,8 +106,8 @@ def release_balancer_away(inventory):
         verdicts.only(late.answers, stable, started, LEAST), verdicts.failures(steady.answers, size.rate * 10),
         verdicts.clean(service.state(inventory), ("rolled_back",), stable)], "a balancer away")
     say("release-balancer-away: %s lost its power at 50 %%; the abort had moved the traffic %.1f s after its command; back with power, %s answered "
-        "after %.0f s, and %d of %d answers at its own address were %s's; at %s %d requests, 0 failed" % (
-            away, moved - asked, away, first - started, sum(1 for answer in late.answers if answer.release == stable),
+        "after %.0f s, brought there by %s, and %d of %d answers at its own address were %s's; at %s %d requests, 0 failed" % (
+            away, moved - asked, away, first - started, brought, sum(1 for answer in late.answers if answer.release == stable),
             sum(1 for answer in late.answers if answer.release), stable, here, len(steady.answers)))
 
 

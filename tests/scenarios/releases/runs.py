@@ -33,7 +33,7 @@ def words(release=None, values=None, override=OVERRIDE):
     if release:
         given["rollout_release"] = release
     if override:
-        given["rollout_override"] = override
+        given["rollout_override_reason"] = override
     return ["-e", json.dumps(given, sort_keys=True)]
 
 

@@ -129,7 +129,7 @@ class TestParts:
 
     def test_the_words_of_a_playbook(self):
         assert runs.words("v2", {"lab_soak": 15}, "why") == [
-            "-e", '{"lab_soak": 15, "rollout_override": "why", "rollout_release": "v2", "rollout_service": "chat"}']
+            "-e", '{"lab_soak": 15, "rollout_override_reason": "why", "rollout_release": "v2", "rollout_service": "chat"}']
         assert "override" not in runs.words(override=None)[1]
 
     def test_a_wait_is_bounded_and_names_what_it_saw_last(self):
