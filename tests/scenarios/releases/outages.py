@@ -58,13 +58,11 @@ def back(inventory, name, late, abort):
     def answers():
         return sum(1 for answer in list(late.answers) if answer.release) >= LEAST
 
-    end = time.monotonic() + HELD
-    while time.monotonic() < end or abort.alive():
+    begun = time.monotonic()
+    while time.monotonic() < begun + (BACK_WITHIN if abort.alive() else HELD):
         if answers():
-            return "the abort that was still under way"
+            return "the abort that was still under way" if abort.alive() else "nobody else"
         time.sleep(1)
-    if answers():
-        return "nobody else"
     runs.well(inventory, "llm_service", "release-balancer-away-brought", runs.words(override=None))
     service.until("%d answers of %s" % (LEAST, name), BACK_WITHIN, answers)
     return "llm_service.yml, until which it was held"
