@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from .common import OUTPUT, ROOT, NotProved, hosts_of, on, say
+from .common import OUTPUT, ROOT, NotProved, hosts_of, on, say, send
 
 #: Read by inventories/lab-releases, where it pins the image.
 DIGEST = OUTPUT / "llm-digest"
@@ -46,8 +46,7 @@ def llm_image_pushed(inventory):
     archive = built() / "llm.tar"
     mirror = next(name for name, entry in sorted(hosts_of(inventory).items()) if "mirror" in entry["groups"])
     on(mirror, "mkdir", "-p", "llm-image")
-    subprocess.run(["scp", "-q", "-F", str(OUTPUT.parent / "ssh_config"), str(archive), "%s:llm-image/llm.tar" % mirror], check=True, timeout=120,
-                   stdin=subprocess.DEVNULL)
+    send(mirror, archive, "llm-image/llm.tar")
     on(mirror, "/usr/local/bin/crane", "push", "--insecure", "llm-image/llm.tar", "%s/%s" % (REGISTRY, NAME))
     on(mirror, "rm", "-r", "llm-image")
     there = on(mirror, "/usr/local/bin/crane", "digest", "--insecure", "%s/%s" % (REGISTRY, NAME)).strip()

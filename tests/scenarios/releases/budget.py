@@ -7,10 +7,9 @@ The lab is minutes old and a budget needs the history of its whole window: Prome
 """
 from __future__ import annotations
 
-import subprocess
 import time
 
-from ..common import OUTPUT, NotProved, hosts_of, on, say
+from ..common import OUTPUT, NotProved, hosts_of, on, say, send
 from . import canary, runs, service, verdicts
 
 DAYS, STEP = 31, 300
@@ -43,8 +42,7 @@ def give_history(host):
     text = OUTPUT / "budget-history.txt"
     text.write_text(history(time.time()))
     on(host, "mkdir", "-p", "budget")
-    subprocess.run(["scp", "-q", "-F", str(OUTPUT.parent / "ssh_config"), str(text), "%s:budget/history.txt" % host], check=True, timeout=60,
-                   stdin=subprocess.DEVNULL)
+    send(host, text, "budget/history.txt")
     on(host, "promtool", "tsdb", "create-blocks-from", "openmetrics", "budget/history.txt", "budget/blocks", "--max-block-duration=240h")
     on(host, "sudo", "sh", "-c", "'chown -R prometheus:prometheus budget/blocks && mv budget/blocks/* %s/'" % DATA)
     on(host, "rm", "-r", "budget")

@@ -9,6 +9,7 @@ that moving it costs nobody anything. What the engine does of it is proved by th
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from statistics import median
@@ -21,7 +22,7 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 from kubernetes.stream import stream
 
-from ..common import ROOT, NotProved, say
+from ..common import OUTPUT, ROOT, NotProved, say
 from ..operate import KUBECONFIG
 from . import service, verdicts
 from .load import Load
@@ -68,9 +69,12 @@ class Both:
 
     def again(self):
         """The last call once more, which finds nothing to do. :returns: seconds. :raises NotProved: where a balancer did not answer."""
+        # The connections of the playbooks, which stand already.
+        environment = dict(os.environ, ANSIBLE_NOCOLOR="1", ANSIBLE_SSH_CONTROL_PATH_DIR=str(OUTPUT.parent / "connections"))
         begun = time.monotonic()
         done = subprocess.run(["ansible", "load_balancers", "-i", str(self._inventory), "--become", "-m", "ironrack.cluster.nginx_upstream",
-                               "-a", json.dumps(self._options)], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False, stdin=subprocess.DEVNULL)
+                               "-a", json.dumps(self._options)], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False,
+                              stdin=subprocess.DEVNULL)
         if done.returncode:
             raise NotProved("generation %d: %s" % (self._generation, (done.stdout + done.stderr)[-2000:]))
         return time.monotonic() - begun
