@@ -59,6 +59,7 @@ class Run:
     def __exit__(self, kind, error, trace):
         if self.alive():
             self.kill()
+        self._output.close()
 
     def alive(self):
         """:returns: whether it still runs."""
