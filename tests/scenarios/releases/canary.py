@@ -81,7 +81,8 @@ def turned_back(inventory, size, kind):
     figures = {"requests": load.summary(), "begun": begun, "over": over, "result": result, "why": why, "seconds": ended.seconds, "status": ended.status}
     service.keep("canary-bad-" + kind, figures)
     problems = [verdicts.clean(service.state(inventory), ("rolled_back",), stable),
-                ["release %s is still there" % spoiled.release] if spoiled.release in service.deployments() else []]
+                ["release %s is still there" % spoiled.release] if spoiled.release in service.deployments() else [],
+                [] if ended.status else ["the run ended well although its release was turned back"]]
     if not spoiled.weighted:
         problems += [["%s got traffic and never was ready" % spoiled.release] if begun else [], verdicts.failures(answers, 100)]
         service.proved(problems, "the %s canary" % kind)

@@ -24,6 +24,8 @@ REFUSALS = ("has it no more", "is in other hands", "is older than generation")
 #: Intents that are over as soon as they are on record where there is little to do: one that no kill met is told, and no failure.
 FLEETING = ("deploy", "wait_ready", "warm_up", "scale_down", "delete")
 AFTER = 5
+#: Seconds that the lock of a dead run is waited for; at least twice the inventory's look_interval.
+LEASE = 25
 
 
 def apart(latest):
@@ -79,7 +81,7 @@ def chain(inventory, size, playbook, points, port):
     :returns: a sentence. :raises NotProved: where a request failed, or the end is not that of a rollout.
     """
     stable, candidate = service.next_release()
-    words = runs.words(candidate, {"lab_soak": size.soak})
+    words = runs.words(candidate, {"lab_soak": size.soak, "rollout_lease_seconds": LEASE})
     hits, missed, waited = [], [], 0.0
     with Load(inventory, port, size.rate / 2) as load:
         load.warm()
@@ -118,7 +120,7 @@ def release_stopped(inventory):
     size = chosen()
     stable, candidate = service.next_release()
     port = service.described(inventory)["balancer"]["port"]
-    words = runs.words(candidate, {"lab_soak": 60})
+    words = runs.words(candidate, {"lab_soak": 60, "rollout_lease_seconds": LEASE})
     with Load(inventory, port, size.rate / 2) as load:
         load.warm()
         with runs.Run(inventory, "rollout_canary", "release-stopped-first", words) as first:
