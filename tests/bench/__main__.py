@@ -10,6 +10,7 @@ converge     fresh lab hosts, and site.yml
 noop         site.yml on the cluster that stands
 add-worker   a worker leaves and joins again: in the lab's inventory, and in one with 180 hosts more that are only written
 controller   site.yml on 10, 100, 300 and 1,000 hosts that are stubbed, less a bare playbook of the same task count; needs no lab
+releases     only where it is named, on the running lab of inventories/lab-releases with its service: NGINX in front of pods, switches, a detection
 
 floor and converge take a running lab down. Figures are merged into bench.json of the output folder; a ratio is made of one session only.
 """
@@ -25,6 +26,8 @@ import time
 from . import controller, measure, report
 
 PARTS = ("floor", "converge", "noop", "add-worker", "controller")
+#: Not among all parts: it has another lab.
+APART = ("releases",)
 DOCS = os.path.join(measure.ROOT, "docs")
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 
@@ -48,6 +51,9 @@ def run(parts, options, results, session_name):
         if part == "controller":
             sizes = [int(size) for size in options.sizes.split(",")]
             found = {"sizes": controller.measure_all(options.output, sizes, options.forks)}
+        elif part == "releases":
+            from . import releases  # a cluster's needs, as below
+            found = releases.measure_all(options.inventory)
         else:
             from .session import Session  # the lab's needs (podman, a kubeconfig) are not those of part controller
             cache = os.environ.get("IRONRACK_CACHE", "/var/cache/ironrack")
@@ -94,9 +100,9 @@ def write_docs(results, folder=DOCS):
 def main(argv=None):
     """:returns: the exit status: 0 where everything asked for was measured, whatever the figures say."""
     options = parser().parse_args(argv)
-    unknown = [part for part in options.parts if part not in PARTS]
+    unknown = [part for part in options.parts if part not in PARTS + APART]
     if unknown:
-        parser().error("%s: no such part; there are %s" % (", ".join(unknown), ", ".join(PARTS)))
+        parser().error("%s: no such part; there are %s" % (", ".join(unknown), ", ".join(PARTS + APART)))
     os.makedirs(options.output, exist_ok=True)
     results = load(options.output)
     status = 0

@@ -10,6 +10,8 @@ from html import escape
 #: costs in a large inventory against a small one.
 MOST_OF_FLOOR, MOST_NOOP, MOST_GROWTH = 2.0, 45.0, 1.1
 SIZES_COMPARED = (300, 1000)
+#: NGINX in front of pods against the pods alone; a switch against a call that finds nothing to do; seconds from a bad release's weight to weight 0.
+MOST_P50, LEAST_THROUGHPUT, MOST_SWITCH, MOST_DETECTION = 1.5, 0.75, 2.0, 30.0
 
 
 def verdicts(results):
@@ -18,7 +20,7 @@ def verdicts(results):
     :param results: part of the benchmark -> its figures, each with the ``session`` that it is of.
     :returns: list of (target, kept or None where it was not measured, the figure in words).
     """
-    return [_floor(results), _noop(results), *_growth(results), _worker(results)]
+    return [_floor(results), _noop(results), *_growth(results), _worker(results), *_releases(results)]
 
 
 def _floor(results):
@@ -61,6 +63,26 @@ def _worker(results):
     ratio = large["seconds"] / small["seconds"]
     return target, ratio <= MOST_GROWTH, "%.2f (%.0f s among %d hosts and %.0f s among %d)" % (
         ratio, large["seconds"], large["hosts"], small["seconds"], small["hosts"])
+
+
+def _releases(results):
+    targets = ("p50 with NGINX in front at most %.1f times that of the pods alone" % MOST_P50,
+               "throughput with NGINX in front at least %.2f times that of the pods alone" % LEAST_THROUGHPUT,
+               "a switch of the traffic at most %.1f times a call that finds nothing to do" % MOST_SWITCH,
+               "a release with 10 %% errors has weight 0 at most %.0f s after its first weight" % MOST_DETECTION)
+    found = results.get("releases")
+    if not found:
+        return [(target, None, "not measured") for target in targets]
+    front, direct = found["front"], found["direct"]
+    slower, share = front["p50"] / direct["p50"], front["per_second"] / direct["per_second"]
+    longer = found["switch"] / found["nothing"]
+    return [
+        (targets[0], slower <= MOST_P50, "%.2f (p50 %.1f and %.1f ms, p99 %.1f and %.1f ms at %d requests a second)" % (
+            slower, 1000 * front["p50"], 1000 * direct["p50"], 1000 * front["p99"], 1000 * direct["p99"], front["asked"])),
+        (targets[1], share >= LEAST_THROUGHPUT, "%.2f (%.0f and %.0f requests a second)" % (share, front["per_second"], direct["per_second"])),
+        (targets[2], longer <= MOST_SWITCH, "%.2f (%.1f s and %.1f s, of it %.2f s from the first balancer to the last)" % (
+            longer, found["switch"], found["nothing"], found["between"])),
+        (targets[3], found["detection"] <= MOST_DETECTION, "%.1f s, %.1f intervals" % (found["detection"], found["detection"] / found["interval"]))]
 
 
 def word(kept):

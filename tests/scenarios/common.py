@@ -31,6 +31,12 @@ def on(host, *argv):
     return subprocess.run(["ssh", "-F", str(OUTPUT.parent / "ssh_config"), host, *argv], check=True, capture_output=True, text=True, timeout=60).stdout
 
 
+def send(host, source, target):
+    """Have a file on a host of the lab, below the login's folder. :raises subprocess.CalledProcessError: where it does not arrive."""
+    with open(source, "rb") as stream:
+        subprocess.run(["ssh", "-F", str(OUTPUT.parent / "ssh_config"), host, "cat > %s" % target], check=True, stdin=stream, capture_output=True, timeout=120)
+
+
 def hosts_of(inventory):
     """:returns: {name: {address, groups}} of an inventory, in its order."""
     listed = subprocess.run(["ansible-inventory", "-i", str(inventory), "--list"], cwd=ROOT, check=True, capture_output=True, text=True)

@@ -16,9 +16,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from . import changes, encryption, hardening, host_faults, kill_chain, midway, operate, own_parts, secrets
+from . import changes, encryption, hardening, host_faults, kill_chain, llm_image, midway, operate, own_parts, secrets
 from .common import OUTPUT, NotProved, compare, playbook, say
 from .files import everything, nothing_changed
+from .releases import budget, canary, killed, outages, swap, switches, up
 
 MOST_ON_A_HOST = 20
 MOST_WITH_THE_CONTROLLER = 40
@@ -135,6 +136,11 @@ STEPS = {
     "encryption-goals": encryption.encryption_goals, "encryption-late": encryption.encryption_late,
     "changes": changes.changes,
     "site-services": own_parts.site_services, "own-parts": own_parts.own_parts,
+    "llm-image": llm_image.llm_image, "llm-image-pushed": llm_image.llm_image_pushed,
+    "release-up": up.release_up, "release-switches": switches.release_switches, "release-canary-good": canary.release_canary_good,
+    "release-canary-bad": canary.release_canary_bad, "release-blue-green": swap.release_blue_green, "release-rolling": swap.release_rolling,
+    "release-killed": killed.release_killed, "release-stopped": killed.release_stopped, "release-balancer-away": outages.release_balancer_away,
+    "release-api-down": outages.release_api_down, "release-host-killed": outages.release_host_killed, "release-budget": budget.release_budget,
 }
 
 

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 from ansible_collections.ironrack.cluster.tests.bench import __main__ as bench
-from ansible_collections.ironrack.cluster.tests.bench import controller, measure, report
+from ansible_collections.ironrack.cluster.tests.bench import controller, measure, releases, report
 
 FLOW = {"machine_to_hosts_mib": 540.0, "hosts_to_machine_mib": 1.0, "received_mib": 3000.0}
 
@@ -28,7 +28,7 @@ def kept(results):
 
 
 def test_nothing_measured_is_no_pass():
-    assert kept({}) == [None] * 5
+    assert kept({}) == [None] * 9
 
 
 @pytest.mark.parametrize("converge, session, expected", [(100, "one", True), (101, "one", False), (60, "two", None)])
@@ -55,6 +55,35 @@ def test_a_bare_playbook_that_took_longer_is_no_figure():
 @pytest.mark.parametrize("large, expected", [(66, True), (67, False)])
 def test_a_worker_costs_the_same_in_a_large_inventory(large, expected):
     assert kept({"add_worker": {"small": run(60, hosts=9), "large": run(large, hosts=189)}})[4] is expected
+
+
+MEASURED = {"front": {"p50": 0.006, "p99": 0.03, "per_second": 400.0, "asked": 100}, "direct": {"p50": 0.005, "p99": 0.02, "per_second": 500.0, "asked": 100},
+            "switch": 3.0, "nothing": 2.0, "between": 0.2, "detection": 18.0, "interval": 10}
+
+
+@pytest.mark.parametrize("changed, expected", [
+    ({}, [True] * 4), ({"front": {"p50": 0.0076, "p99": 0.03, "per_second": 374.0, "asked": 100}}, [False, False, True, True]),
+    ({"switch": 4.1}, [True, True, False, True]), ({"detection": 30.1}, [True, True, True, False])])
+def test_releases_are_judged_by_ratios(changed, expected):
+    assert kept({"releases": dict(MEASURED, **changed)})[5:] == expected
+    assert "1.20 (p50 6.0 and 5.0 ms, p99 30.0 and 20.0 ms at 100 requests a second)" in "\n".join(report.table({"releases": MEASURED}))
+
+
+def test_the_middle_of_several_rounds_counts():
+    rounds = [{"p50": 0.005, "p99": 0.02, "per_second": 90.0}, {"p50": 0.004, "p99": 0.09, "per_second": 100.0},
+              {"p50": 0.009, "p99": 0.01, "per_second": 20.0}]
+    assert releases.middle(rounds) == {"p50": 0.005, "p99": 0.02, "per_second": 90.0}
+
+
+@pytest.mark.parametrize("counted", [{"sent": 0, "failed": 0}, {"sent": 100, "failed": 1, "start": 0, "end": 10, "seconds": {}}])
+def test_what_failed_or_was_never_asked_is_no_figure(counted):
+    with pytest.raises(measure.NotMeasured):
+        releases.figures(counted)
+
+
+def test_figures_of_one_round():
+    counted = {"sent": 500, "failed": 0, "start": 100.0, "end": 110.0, "seconds": {"v1": {"p50": 0.004, "p99": 0.02, "max": 0.1}}}
+    assert releases.figures(counted) == {"p50": 0.004, "p99": 0.02, "per_second": 50.0}
 
 
 def test_the_table_says_every_verdict_and_run():
