@@ -29,10 +29,10 @@ LINKED = COLLECTIONS / "ansible_collections" / "ironrack" / "cluster"
 # Seconds that each gate may take before it counts as broken: about three times its cold time on two cores.
 LIMITS = {"unit": 600, "lint": 300, "docs-lint": 300, "sanity": 1200, "importer": 420, "bundle": 3600, "prometheus": 360, "llm": 180, "molecule": 2700,
           "long": 7200}
-SCENARIOS = ("default", "kills")
+SCENARIOS = ("default",)
 # One of these in each run of `make test`, chosen by the number of commits, so that each has its turn within as many changes: a machine whose two
 # cores and memory are shared with strangers takes twice the time of a quiet one, and all of them would not fit.
-BY_TURNS = ("small", "own_parts", "etcd_apart")
+BY_TURNS = ("kills", "small", "own_parts", "etcd_apart")
 # What `make test` has no time for: `make long`, before a release. Those by turns are part of it.
 LONG = ("ipv6", "kills_everywhere", "kills_join", "changes", "encryption_late", "releases", "releases_long")
 
