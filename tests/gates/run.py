@@ -27,7 +27,7 @@ DOCS = Path(os.environ["IRONRACK_DOCS_VENV"]) / "bin"
 COLLECTIONS = Path(os.environ["ANSIBLE_COLLECTIONS_PATH"])
 LINKED = COLLECTIONS / "ansible_collections" / "ironrack" / "cluster"
 # Seconds that each gate may take before it counts as broken: about three times its cold time on two cores.
-LIMITS = {"unit": 600, "lint": 300, "docs-lint": 300, "sanity": 1200, "importer": 420, "bundle": 3600, "prometheus": 360, "llm": 180, "molecule": 2700,
+LIMITS = {"unit": 1200, "lint": 600, "docs-lint": 600, "sanity": 1800, "importer": 600, "bundle": 3600, "prometheus": 600, "llm": 180, "molecule": 2700,
           "long": 7200}
 SCENARIOS = ("default",)
 # One of these in each run of `make test`, chosen by the number of commits, so that each has its turn within as many changes: a machine whose two

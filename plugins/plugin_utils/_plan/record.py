@@ -35,6 +35,7 @@ KEPT = {
     "ironrack.cluster.mirror_sync": ("sent", "removed", "bytes"),
     "ironrack.cluster.packages": ("installed",),
     "ironrack.cluster.units": ("units",),
+    "ironrack.cluster.web_login": ("changed_paths",),
 }
 #: Results that are read although they change nothing: they tell who is in etcd and how it is.
 READ = ("ironrack.cluster.etcd_cluster_info",)

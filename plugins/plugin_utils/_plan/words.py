@@ -117,6 +117,10 @@ def _kubeconfig(details, _certificates):
     return "the administrator's kubeconfig would be written", [details["path"]] if details.get("path") else []
 
 
+def _login(details, _certificates):
+    return "the login of Prometheus and Alertmanager would be written", list(details.get("changed_paths", []))
+
+
 def _token(_details, _certificates):
     return "a bootstrap token would be made for the nodes that are missing", []
 
@@ -147,4 +151,5 @@ BY_ACTION = {
     "ironrack.cluster.packages": ("package", _packages),
     "ironrack.cluster.pki_bundle": ("certificate", _certificates),
     "ironrack.cluster.units": ("unit", _units),
+    "ironrack.cluster.web_login": ("file", _login),
 }

@@ -69,7 +69,8 @@ def test_every_unit_watches_files_that_are_written_and_every_file_has_its_source
     def value(name, host="ops1", **variables):
         return expression("monitoring", model(), "{{ %s }}" % name, host, **variables)
 
-    pki = {"files": {name: "x" for name in ("service-ca.crt", "kubernetes-ca.crt", "monitoring.crt", "monitoring.key", "prometheus-ops1.crt", "prometheus-ops1.key")}}
+    pki = {"files": dict.fromkeys(("service-ca.crt", "kubernetes-ca.crt", "monitoring.crt", "monitoring.key", "prometheus-ops1.crt",
+                                   "prometheus-ops1.key"), "x")}
     files = value("__monitoring_host_files + __monitoring_balancer_files + __monitoring_early_files") + value("__monitoring_server_files", pki_bundle=pki)
     for entry in files:
         for folder in ("template", "src"):
@@ -79,7 +80,7 @@ def test_every_unit_watches_files_that_are_written_and_every_file_has_its_source
             assert (entry["mode"], entry["owner"], entry["secret"], entry["content"]) == ("0600", "prometheus", True, "x")
     written = {entry["path"] for entry in files}
     for unit in value("__monitoring_host_units + __monitoring_balancer_units + __monitoring_server_units"):
-        assert set(unit.get("watch", []) + unit.get("reload_watch", [])) <= written
+        assert set(unit.get("watch", []) + unit.get("reload_watch", [])) <= written | {"/usr/bin/prometheus-node-exporter"}
     contents = {entry["path"].rpartition("/")[2]: entry.get("content") for entry in files}
     assert "{{ $value" in contents["rules.yml"] and yaml.safe_load(contents["prometheus.yml"])["scrape_configs"]
     assert yaml.safe_load(contents["alertmanager.yml"])["receivers"] and json.loads(contents["pod-targets.json"])["services"] == []

@@ -122,6 +122,7 @@ def test_every_action_of_the_site_that_can_change_something_has_its_words():
      "the node gets its changed configuration", "/var/lib/kubelet/config.yaml"),
     ("kube_nodes", {"nodes": {"gpu1": ["label zone=b, was a"]}}, "labels or taints of 1 node would change", "gpu1: label zone=b, was a"),
     ("kube_apply", {"objects": ["Namespace/a"]}, "1 object of the cluster would be created or changed", "Namespace/a"),
+    ("web_login", {"changed_paths": ["/w"]}, "the login of Prometheus and Alertmanager would be written", "/w"),
     ("kubeconfig", {"path": "/k"}, "the administrator's kubeconfig would be written", "/k"),
     ("image_preload", {"pulled": ["pause"]}, "1 image would be pulled in the background", "pause"),
     ("mirror_images", {"pushed": []}, "all images of the bundle would be pushed into the mirror's registry", None),
@@ -279,7 +280,7 @@ def test_every_unit_of_the_roles_has_its_cost():
     wanted = {(name, "restart") for name, _rest in entries}
     assert len(wanted) > 7
     reloaded = set(re.findall(r"name: ([\w-]+\.service)\n(?:(?! *- name:).*\n)*? +reload_watch:", sources))
-    assert len(reloaded) == 4
+    assert len(reloaded) == 6
     assert sorted((wanted | {(name, "reload") for name in reloaded}) - set(meaning.COSTS)) == []
     assert {name for name, _action in meaning.COSTS} <= {name for name, _rest in entries}
 
