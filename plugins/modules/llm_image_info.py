@@ -30,7 +30,9 @@ options:
     elements: str
     default: []
   registry:
-    description: URL of the registry that all images are pulled from, as with C(cluster_registry) or a mirror. Where empty, each is asked for where its name says.
+    description:
+      - URL of the registry that all images are pulled from, as with C(cluster_registry) or a mirror.
+      - Where empty, each image is asked for where its name says.
     type: str
     default: ""
   ca_file:

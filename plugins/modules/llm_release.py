@@ -62,7 +62,8 @@ options:
     type: list
     elements: str
   precondition:
-    description: V(uid) and V(resource_version) that the release has to have still, from RV(ironrack.cluster.llm_release_info#module:releases), to be taken away.
+    description:
+      - What the release has to be still to be taken away - V(uid) and V(resource_version) as RV(ironrack.cluster.llm_release_info#module:releases) has them.
     type: dict
     default: {}
   wait:

@@ -261,7 +261,8 @@ def test_progress_is_made_by_pods_of_what_is_described(api):
     full = {"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "readyReplicas": 2}
     there["status"] = full
     assert one.progress("v1") == (True, "all ready")
-    for part, words in (("observedGeneration", "not looked at yet"), ("replicas", "1 are there"), ("updatedReplicas", "1 as described"), ("readyReplicas", "1 ready")):
+    for part, words in (("observedGeneration", "not looked at yet"), ("replicas", "1 are there"), ("updatedReplicas", "1 as described"),
+                        ("readyReplicas", "1 ready")):
         there["status"] = dict(full, **{part: 1})
         done, seen = one.progress("v1")
         assert not done and words in seen
