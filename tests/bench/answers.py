@@ -35,6 +35,7 @@ _UNCHANGED = {
     "units": {"units": {}},
     "cluster_health_info": {"ok": True, "verdict": "pass", "conditions": [], "nodes": [], "waited": 0.0},
     "kubernetes.core.k8s": {"result": {"results": []}},
+    "web_login": {"changed_paths": [], "readable": True},
 }
 
 

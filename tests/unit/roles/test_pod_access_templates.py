@@ -169,8 +169,7 @@ def test_rights_are_to_look_and_there_only_where_they_are_needed(expression):
     role, binding = rules()
     assert role["kind"] == "ClusterRole" and binding["subjects"] == [{"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "ironrack:pod-access"}]
     assert {resource: rule["verbs"] for rule in role["rules"] for resource in rule["resources"]} == {
-        "nodes": ["list", "watch"], "services": ["list", "watch"], "namespaces": ["list", "watch"], "endpointslices": ["list", "watch"],
-        "configmaps": ["get"]}
+        "nodes": ["list", "watch"], "services": ["list", "watch"], "namespaces": ["list", "watch"], "endpointslices": ["list", "watch"]}
 
 
 def test_balancers_that_reach_pods_have_nftables(expression):

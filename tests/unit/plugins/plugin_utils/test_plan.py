@@ -18,7 +18,8 @@ from ansible_collections.ironrack.cluster.plugins.plugin_utils._plan.html import
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._plan.words import BY_ACTION, describe
 
 ROOT = Path(__file__).resolve().parents[4]
-SITE_ROLES = [path for path in sorted((ROOT / "roles").iterdir()) if path.name not in ("encryption_rotation", "llm_rollout", "node_reset")]
+SITE_ROLES = [ROOT / "roles" / name for name in sorted(set(re.findall(
+    r"^ +name: ironrack\.cluster\.(\w+)$", (ROOT / "playbooks" / "site.yml").read_text(), re.MULTILINE)))]
 SECRET = "correct horse battery staple"
 
 
