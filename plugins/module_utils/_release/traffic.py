@@ -69,10 +69,11 @@ def lacking(traffic, seen, release=None):
     """What keeps the balancers from being known to serve a traffic.
 
     :param seen: the :class:`.observation.Observation`.
-    :param release: one whose upstream has to have addresses on each of them as well.
+    :param release: one whose upstream has to have addresses on each of them as well, where the releases are what is served.
     :returns: sentences; none where every balancer that clients reach serves it, and there is one.
     """
     served = seen.served()
+    release = release if traffic.get("serve", RELEASES) == RELEASES else None
     if not served:
         return ["no balancer is known to serve"]
     found = []
