@@ -18,7 +18,7 @@ class ActionModule(ActionBase):
     """Runs on the controller only."""
 
     _requires_connection = False
-    _VALID_ARGS = frozenset(("service", "release", "strategy", "reason", "stages", "stable_before", "stable_after", "path", "fail"))
+    _VALID_ARGS = frozenset(("service", "release", "strategy", "reason", "stages", "before", "after", "began", "path", "fail"))
 
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
@@ -28,13 +28,14 @@ class ActionModule(ActionBase):
             "strategy": {"type": "str", "required": True},
             "reason": {"type": "str", "default": ""},
             "stages": {"type": "list", "elements": "dict", "required": True},
-            "stable_before": {"type": "str", "default": ""},
-            "stable_after": {"type": "str", "default": ""},
+            "before": {"type": "dict", "default": {}},
+            "after": {"type": "dict", "default": {}},
+            "began": {"type": "bool", "default": False},
             "path": {"type": "path", "required": True},
             "fail": {"type": "bool", "default": True},
         })[1]
         data = collect(arguments["service"], arguments["release"], arguments["strategy"], arguments["reason"], arguments["stages"],
-                       arguments["stable_before"], arguments["stable_after"])
+                       arguments["before"], arguments["after"], arguments["began"])
         data["made_at"] = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
         files = names(arguments["path"])
         if not self._task.check_mode:

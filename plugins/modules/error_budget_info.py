@@ -133,24 +133,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import conclude
 from ansible_collections.ironrack.cluster.plugins.module_utils._slo import budget, prometheus, spec
-from ansible_collections.ironrack.cluster.plugins.module_utils._slo.budget_reading import BudgetLook
-
-DEFAULT_WINDOW = 30
-
-
-def run(params):
-    """:returns: the module's result. :raises BadInput: with all that is wrong with the input."""
-    spec.refuse(prometheus.problems_of(params) + budget.problems_of(params))
-    look = BudgetLook(prometheus.Prometheus(params), params["max_age"])
-    try:
-        if params["slo"]:
-            found = look.recorded(params["service"], params["slo"], params["burn_window"])
-        else:
-            found = look.counted(params["service"], params["metric"], params["objective"], params["window"] or DEFAULT_WINDOW,
-                                 params["bad_status"], params["ignored_status"], params["burn_window"])
-    except prometheus.BadQuery as error:
-        spec.refuse([spec.Problem("metric", str(error), "names and expressions that Prometheus understands", "correct them")])
-    return dict(budget.judge(found), changed=False)
+from ansible_collections.ironrack.cluster.plugins.module_utils._slo.budget_asking import ask
 
 
 def main():
@@ -167,7 +150,7 @@ def main():
             ignored_status=dict(type="str", default=spec.DEFAULT_IGNORED),
             burn_window=dict(type="str", choices=list(budget.BURN_WINDOWS), default="1h")),
         supports_check_mode=True)
-    conclude(module, lambda: run(module.params))
+    conclude(module, lambda: ask(module.params))
 
 
 if __name__ == "__main__":

@@ -37,19 +37,23 @@ options:
     default: ""
   stages:
     description:
-      - Those that were reached, each with V(stage) (V(validation), V(testing), V(staging) or V(production)), V(verdict) (V(pass), V(fail),
+      - Those before production that were reached, each with V(stage) (V(validation), V(testing) or V(staging)), V(verdict) (V(pass), V(fail),
         V(inconclusive) or V(skipped)), V(why), V(checks) (each with V(name), V(verdict) and V(why)), V(began) and V(ended) (seconds since 1970).
     type: list
     elements: dict
     required: true
-  stable_before:
-    description: The release that had the traffic before.
-    type: str
-    default: ""
-  stable_after:
-    description: The release that has it now.
-    type: str
-    default: ""
+  before:
+    description: RV(ironrack.cluster.rollout_record_info#module:record) of before.
+    type: dict
+    default: {}
+  after:
+    description: The same of now, which says what became of production.
+    type: dict
+    default: {}
+  began:
+    description: Whether all stages before production passed, so that it was begun.
+    type: bool
+    default: false
   fail:
     description: Whether the task fails where the verdict is no pass, after the report was written.
     type: bool
@@ -72,7 +76,7 @@ EXAMPLES = r"""
     stages:
       - {stage: validation, verdict: pass, why: "", began: 1795312800, ended: 1795312812}
       - {stage: testing, verdict: fail, why: it is too slow}
-    stable_before: v1
+    before: "{{ record_before.record | default({}) }}"
     path: ~/.ironrack/site/release-chat-v2
 """
 

@@ -186,78 +186,13 @@ problems:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import conclude
-from ansible_collections.ironrack.cluster.plugins.module_utils._health.verdict import overall
-from ansible_collections.ironrack.cluster.plugins.module_utils._slo import counters, spec
-from ansible_collections.ironrack.cluster.plugins.module_utils._slo.gate import judge_counts, judge_value
-from ansible_collections.ironrack.cluster.plugins.module_utils._slo.prometheus import ARGUMENT_SPEC, BadQuery, NoAnswer, Prometheus, problems_of
-from ansible_collections.ironrack.cluster.plugins.module_utils._slo.reading import Look
+from ansible_collections.ironrack.cluster.plugins.module_utils._slo.judging import judge
+from ansible_collections.ironrack.cluster.plugins.module_utils._slo.prometheus import ARGUMENT_SPEC
 
 # Ansible may turn what it can into these types; what has to be there, and what goes together, is judged with all the rest.
 GATE = dict([(name, {"type": "str"}) for name in ("name", "kind", "metric", "bad_status", "ignored_status", "query")]
             + [(name, {"type": "float"}) for name in ("limit", "fail_limit", "ratio", "bound", "at_most", "fail_over", "at_least", "fail_under")],
             buckets={"type": "list", "elements": "float"})
-
-
-def counted(gate, params, look, doubt):
-    """:returns: the counts of the release and of the baseline (None where there is none)."""
-    releases = [params["release"]] + ([params["baseline"]] if params["baseline"] else [])
-    found = [counters.unknown([doubt]) for release in releases]
-    if not doubt:
-        try:
-            reading = look.counters(gate.metric, params["service"], releases)
-            found = [count(gate, counters.of_release(reading, release), look.time, params["max_age"]) for release in releases]
-        except NoAnswer as error:
-            found = [counters.unknown([str(error)]) for release in releases]
-    return found[0], found[1] if params["baseline"] else None
-
-
-def count(gate, reading, time, max_age):
-    """:returns: the count of one release. :raises NoBucket: where its histogram has no such bucket."""
-    if gate.kind == "latency":
-        return counters.slow(reading, time, max_age, gate.bound)
-    return counters.errors(reading, time, max_age, gate.bad_status, gate.ignored_status)
-
-
-def judged(gate, params, look, silence):
-    """Judge one gate.
-
-    :param silence: why Prometheus gives no answer at all, in words; empty where it does.
-    :returns: the judged gate.
-    :raises BadQuery: and NoBucket, where the input is bad after all.
-    """
-    if gate.kind != "query":
-        release, baseline = counted(gate, params, look, silence or counters.doubt_of_beginning(params["since"], look.time))
-        return judge_counts(gate, release, baseline, params["looks"], params["end_of_step"])
-    value, problems = None, [silence]
-    if not silence:
-        try:
-            value, problems = look.number(gate.metric, gate.query)
-        except NoAnswer as error:
-            problems = [str(error)]
-    return judge_value(gate, value, problems, params["end_of_step"])
-
-
-def run(params):
-    """:returns: the module's result. :raises BadInput: with all that is wrong with the input."""
-    gates, problems = spec.parse(params["gates"], params["service"], params["release"], params["baseline"], params["looks"])
-    spec.refuse(problems_of(params) + spec.moment_problems(params["since"]) + problems)
-    prometheus, time, silence = Prometheus(params), None, ""
-    try:
-        time = prometheus.clock()
-    except NoAnswer as error:
-        silence = str(error)
-    look = Look(prometheus, time, params["since"], params["max_age"])
-    found = []
-    for gate in gates:
-        try:
-            found.append(judged(gate, params, look, silence))
-        except counters.NoBucket as error:
-            problems.append(spec.no_bucket("gate %s, bound" % gate.name, gate.bound, error.args[0]))
-        except BadQuery as error:
-            problems.append(spec.Problem("gate %s" % gate.name, str(error), "PromQL that Prometheus understands", "correct metric and query"))
-    spec.refuse(problems)
-    return {"changed": False, "verdict": overall(found), "time": time, "gates": found,
-            "reasons": ["%s (%s): %s" % (one["name"], one["verdict"], reason) for one in found for reason in one["reasons"]]}
 
 
 def main():
@@ -273,7 +208,7 @@ def main():
             end_of_step=dict(type="bool", default=False),
             gates=dict(type="list", elements="dict", required=True, options=GATE)),
         supports_check_mode=True)
-    conclude(module, lambda: run(module.params))
+    conclude(module, lambda: judge(module.params))
 
 
 if __name__ == "__main__":

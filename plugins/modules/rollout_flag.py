@@ -7,14 +7,16 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: rollout_flag
-short_description: Pause, resume or abort a service's rollout
+short_description: Pause, resume, abort or promote a service's rollout
 version_added: "0.1.0"
 description:
   - Sets or takes away a flag beside the rollout's record. It needs no lock; whoever drives the rollout follows it at its next look.
   - A pause holds the rollout where it is. Its gate is still watched, and one that fails turns the rollout back all the same.
   - An abort turns the rollout back, the traffic first, up to the moment when the old release begins to go. Where nobody drives the rollout,
     the next one that does follows it.
-  - A flag is for the rollout that is under way only. Without one, a pause and an abort are refused.
+  - A promote ends the gate that is under way, or the time for which the old release is kept; V(promote_full) ends all that are left. A gate that
+    failed is not overridden.
+  - A flag is for the rollout that is under way only. Without one, all but a resume are refused.
 author:
   - ironrack.cluster contributors (@ironrack)
 extends_documentation_fragment:
@@ -33,7 +35,7 @@ options:
   request:
     description: What is asked for.
     type: str
-    choices: [pause, resume, abort]
+    choices: [pause, resume, abort, promote, promote_full]
     required: true
   who:
     description: Who asks, for the history.

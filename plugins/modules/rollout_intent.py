@@ -179,85 +179,14 @@ flags:
   type: dict
 """
 
-import time
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import conclude
-from ansible_collections.ironrack.cluster.plugins.module_utils._common.waiting import wait_for
 from ansible_collections.ironrack.cluster.plugins.module_utils._kube.client import ARGUMENT_SPEC, KubeClient
-from ansible_collections.ironrack.cluster.plugins.module_utils._release import lease as leases, machine
-from ansible_collections.ironrack.cluster.plugins.module_utils._release.observation import Observation
-from ansible_collections.ironrack.cluster.plugins.module_utils._release.request import REQUESTS, Request
-from ansible_collections.ironrack.cluster.plugins.module_utils._release.settings import STRATEGIES, RolloutRefused, problem
-from ansible_collections.ironrack.cluster.plugins.module_utils._release.store import Store, settled
-
-#: Seconds between two looks at a lock that somebody else has.
-INTERVAL = 2
-WISH = ("service", "strategy", "stable", "candidate", "settings", "releases")
-
-
-class Driver:
-    """One call: the lock, the request, the next intent."""
-
-    def __init__(self, params, store, check_mode, clock=time.time):
-        self._params, self._store, self._check_mode, self._clock = params, store, check_mode, clock
-        self._request = Request(params["request"], params["holder"], params["reason"], {name: params[name] for name in WISH})
-        self._seen = Observation(**params["observation"])
-        if params["lease_duration"] < 1:
-            raise RolloutRefused([problem("lease_duration", "it is %d" % params["lease_duration"], "a second or more", "Set it.")])
-
-    def run(self):
-        """:returns: the module's result. Somebody else's lock is waited for, as long as was asked."""
-        def attempt():
-            try:
-                return True, "", settled(self._step)
-            except leases.Held as error:
-                if self._clock() >= end:
-                    raise
-                return False, str(error)
-
-        end = self._clock() + self._params["lock_wait"]
-        # The last attempt ends this by itself, with who holds the lock.
-        return wait_for(attempt, "the lock of the rollouts of %s" % self._params["service"], self._params["lock_wait"] + 2 * INTERVAL, INTERVAL)
-
-    def _step(self):
-        params, now = self._params, self._clock()
-        stored = self._store.read()
-        before = stored.record or self._request.first()
-        # Judged before the lock is taken: what is refused has changed nothing. A lock that is lost is told first, whatever was asked.
-        spec = self._tenure(self._store.lease(), before, now)
-        asked, flags = self._request.applied(before, stored.flags, self._seen, now)
-        fence = before["fence"] if self._check_mode else spec["leaseTransitions"]
-        step = machine.advance(asked, flags, self._seen, now, params["holder"], fence)
-        changed = step.record != stored.record
-        if not self._check_mode:
-            self._store.write_lease(self._lease, spec)
-            if changed:
-                self._store.write(step.record, stored.version)
-            if params["give_back"] or step.intent["kind"] == machine.FINISHED:
-                self._give_back(fence)
-        return {"changed": changed, "intent": step.intent, "fence": None if self._check_mode else fence, "where": machine.where(step.record),
-                "flags": stored.flags, "diff": self._diff(stored.record, step.record)}
-
-    def _tenure(self, lease, record, now):
-        self._lease = lease
-        me, duration = self._params["holder"], self._params["lease_duration"]
-        if self._params["fence"] is None:
-            return leases.take(lease, me, now, duration, record["fence"])
-        return leases.renew(lease, me, self._params["fence"], now, duration)
-
-    def _give_back(self, fence):
-        lease = self._store.lease()
-        spec = leases.release(lease, self._params["holder"], fence)
-        if spec:
-            self._store.write_lease(lease, spec)
-
-    def _diff(self, before, after):
-        known = before["history"] if before else []
-        lines = ["%s%s\n" % (entry["what"], " (%s)" % entry["why"] if entry.get("why") else "") for entry in after["history"] if entry not in known]
-        return {"before_header": self._store.where, "after_header": self._store.where,
-                "before": machine.where(before) + "\n" if before else "", "after": "".join([machine.where(after) + "\n"] + lines)}
+from ansible_collections.ironrack.cluster.plugins.module_utils._release.driver import Driver
+from ansible_collections.ironrack.cluster.plugins.module_utils._release.request import REQUESTS
+from ansible_collections.ironrack.cluster.plugins.module_utils._release.settings import STRATEGIES
+from ansible_collections.ironrack.cluster.plugins.module_utils._release.store import Store
 
 
 def main():

@@ -127,6 +127,7 @@ from ansible_collections.ironrack.cluster.plugins.module_utils._release import m
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.observation import Observation
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.record import RecordError
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.store import Store, settled
+from ansible_collections.ironrack.cluster.plugins.module_utils._service import balancing, spec
 
 #: From here on it is the API, or what stands behind it, that failed.
 SERVER_ERROR = 500
@@ -197,7 +198,8 @@ class Decision:
     def _result(self, changed, traffic, note, where, before, after):
         shown = [json.dumps(one, indent=1, sort_keys=True) + "\n" if one else "" for one in (before, after)]
         header = "who answers for %s" % self._service["name"]
-        return {"changed": changed, "traffic": traffic, "upstream": provider.options(self._service, traffic, self._params["domain"], note),
+        upstream = balancing.options(spec.complete(self._service), traffic, self._params["domain"])
+        return {"changed": changed, "traffic": traffic, "upstream": dict(upstream, note=note),
                 "recorded": True, "unrecorded_because": "", "where": where,
                 "diff": {"before_header": header, "after_header": header, "before": shown[0], "after": shown[1]}}
 

@@ -16,4 +16,5 @@ request      what the driver asks for, and what comes of it
 flags        what anybody may ask for without the lock
 lease        who may write the record
 store        both in the Kubernetes API
+driver       one call: the lock, the request, the next intent
 """

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, ironrack.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From what a person asks for, and a service's description, to a wish of who answers, and to the options of its balancers. Pure.
+"""From what a person asks for, and a service's description, to a wish of who answers. Pure.
 
 This is a private module_utils package: it may change in any release.
 """
@@ -88,9 +88,6 @@ def _description(service):
     pool, mend = pool_of(service), "Describe the service in full."
     found = [problem(part, "%r" % (service.get(part),), "a DNS label: at most 63 lower-case letters, digits and dashes", mend)
              for part in ("name", "namespace", "stable") if not isinstance(service.get(part), str) or not LABEL.fullmatch(service[part])]
-    port = (service.get("pod") or {}).get("port")
-    if isinstance(port, bool) or not isinstance(port, int):
-        found.append(problem("pod.port", "%r" % (port,), "the TCP port of its pods", mend))
     for number, one in enumerate(service.get("fallback") or []):
         if not isinstance(one, dict) or not {"name", "host", "port"} <= set(one):
             found.append(problem("fallback[%d]" % number, "%r" % (one,), "name, host and port", "Complete it."))
@@ -98,23 +95,3 @@ def _description(service):
         found.append(problem("fallback", "a server is called %s" % name if name == OWN else "%s is there %d times" % (name, pool.count(name)),
                              "a name for each, and none that is %s, which means the service's own releases" % OWN, "Rename it."))
     return found
-
-
-def host_of(service, release, domain):
-    """:returns: the DNS name of a release's headless Service."""
-    return "%s-%s.%s.svc.%s" % (service["name"], release, service["namespace"], domain)
-
-
-def options(service, traffic, domain, note=None):
-    """:returns: the options of nginx_upstream for a traffic of the engine: what the description says of the balancers, and who answers now.
-
-    :param note: what is left on the balancers.
-    """
-    pool = {one["name"]: {"host": one["host"], "port": one["port"]} for one in service.get("fallback") or []}
-    order = [name for name in traffic.get("chain") or [] if name in pool]
-    order += [name for name in pool if name not in order]
-    names = sorted(traffic["weights"], key=lambda name: (name != traffic["stable"], name))
-    return dict(service.get("balancer") or {}, name=service["name"], state="present", generation=traffic["generation"],
-                releases=[{"name": name, "host": host_of(service, name, domain), "port": service["pod"]["port"]} for name in names],
-                stable=traffic["stable"], candidate=traffic["candidate"] or "", weight=traffic["weights"].get(traffic["candidate"], 0),
-                serve=traffic.get("serve", RELEASES), fallback=[pool[name] for name in order], note=note or {})

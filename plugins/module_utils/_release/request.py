@@ -53,6 +53,13 @@ class Request:
             return self._beside(record, flags)
         return machine.begin(record, self._plan(record), self._wish["releases"], seen, now, self._who, self._why), flags
 
+    def begins(self, record):
+        """:returns: whether this would begin a rollout; else it goes on with one, or finds that it was brought about.
+
+        :param record: None where the service has none.
+        """
+        return record is None or not record["rollout"] and not self._is_done(record)
+
     def _is_done(self, record):
         """Whether what is asked for now was brought about already."""
         last, candidate = record["last"] or {}, self._wish["candidate"]

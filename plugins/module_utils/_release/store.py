@@ -20,7 +20,9 @@ from . import record as records
 CONFLICT, NOT_FOUND = 409, 404
 MERGE = "application/merge-patch+json"
 #: Flags that are set without the lock.
-FLAGS = ("pause", "abort")
+FLAGS = ("pause", "abort", "promote")
+#: What each holds, and what one may hold beside it.
+_FLAG, _MORE = ("rollout", "who", "why", "when"), ("full", "generation")
 #: How often a decision is made anew because somebody wrote in between.
 ATTEMPTS = 5
 
@@ -77,7 +79,7 @@ class Store:
             if name in data:
                 try:
                     flag = json.loads(data[name])
-                    flags[name] = {"rollout": flag["rollout"], "who": flag["who"], "why": flag["why"], "when": flag["when"]}
+                    flags[name] = dict({part: flag[part] for part in _FLAG}, **{part: flag[part] for part in _MORE if part in flag})
                 except (ValueError, KeyError, TypeError):
                     raise IronrackError("%s: its key '%s' is no flag. Take it away, then set it with rollout_flag" % (self.where, name))
         return flags

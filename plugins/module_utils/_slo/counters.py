@@ -22,6 +22,8 @@ Reading = namedtuple("Reading", ("start", "now", "resets", "scraped"))
 Count = namedtuple("Count", ("bad", "total", "problems"))
 
 STATUS = re.compile(r"[1-5][0-9][0-9]")
+#: After this a step is counted anew from the moment when it was seen.
+RESET = "the counter was reset since the step began"
 
 
 class NoBucket(Exception):
@@ -71,7 +73,7 @@ def _doubt(labels, reading, time, max_age):
     if labels not in reading.resets:
         return "it is not known whether the counter was reset"
     if reading.resets[labels] != 0 or value < before:
-        return "the counter was reset since the step began"
+        return RESET
     if labels not in reading.start and (dict(labels).get("job"), dict(labels).get("instance")) not in reading.scraped:
         return "its target was not scraped when the step began, so it is not known what the counter was then"
     return ""

@@ -15,7 +15,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError
 from ansible_collections.ironrack.cluster.plugins.module_utils._kube.client import KubeClient
-from ansible_collections.ironrack.cluster.plugins.module_utils._release import lease as leases, record as records
+from ansible_collections.ironrack.cluster.plugins.module_utils._release import driver, lease as leases, record as records
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.store import Conflict, Store, settled
 from ansible_collections.ironrack.cluster.plugins.modules import rollout_flag
 from ansible_collections.ironrack.cluster.plugins.modules import rollout_intent
@@ -277,14 +277,14 @@ def test_a_run_after_a_kill_waits_for_the_lock_and_resumes_under_a_new_generatio
 
 
 def test_a_lock_that_never_gets_free_is_waited_for_as_long_as_was_asked(api, capsys, monkeypatch, store):
-    monkeypatch.setattr(rollout_intent, "INTERVAL", 0.01)
+    monkeypatch.setattr(driver, "INTERVAL", 0.01)
     begin(api, capsys, lease_duration=600)
     api.asked.clear()
     ticks = itertools.count(time.time(), 10)
     params = {"service": "chat", "request": "continue", "holder": "bob", "fence": None, "lease_duration": 60, "lock_wait": 60, "give_back": False,
               "strategy": "canary", "stable": None, "candidate": None, "settings": {}, "releases": {}, "observation": seen(), "reason": ""}
     with pytest.raises(leases.Held, match="ann run 1 has held the lock since"):
-        rollout_intent.Driver(params, store, False, lambda: next(ticks)).run()
+        driver.Driver(params, store, False, lambda: next(ticks)).run()
     assert api.asked.count(("GET", LEASE)) >= 3 and not [one for one in api.asked if one[0] != "GET"]
 
 

@@ -49,9 +49,9 @@ class Balancers:
         parse(dict({name: one.get("default") for name, one in nginx_upstream.SPEC.items()}, **upstream))
         for name in names:
             assert upstream["generation"] >= self.there[name]["generation"]
-            releases = {upstream["stable"]: 100 - upstream["weight"], upstream["candidate"]: upstream["weight"]}
+            releases = {upstream["candidate"]: upstream["weight"], upstream["stable"]: 100 - upstream["weight"]}
             weights = {"fallback": {"fallback": 100}, "nobody": {}, "releases": {one: part for one, part in releases.items() if part}}
-            self.there[name] = dict(generation=upstream["generation"], serve=upstream["serve"], stable=upstream["stable"], candidate=upstream["candidate"],
+            self.there[name] = dict(generation=upstream["generation"], serve=upstream["serve"], stable=upstream["stable"], candidate=upstream["candidate"] or "",
                                     weight=upstream["weight"], releases={one["name"]: "" for one in upstream["releases"]},
                                     weights=weights[upstream["serve"]])
             self.notes[name] = upstream["note"]
@@ -114,7 +114,6 @@ def test_without_an_api_the_balancers_are_changed_and_the_record_gets_it_later(a
     gone = str(tmp_path / "gone")
     first = call(capsys, gone, balancers, "switch", provider="cloud", who="bob", reason="the API is down too")
     assert first["changed"] and not first["recorded"] and first["upstream"]["generation"] == 1003 and "no kubeconfig" in first["unrecorded_because"]
-    assert "not recorded" in str(first["warnings"])
     balancers.told(first["upstream"])
     again = call(capsys, gone, balancers, "switch", provider="cloud")
     assert not again["changed"] and again["upstream"] == first["upstream"] and "by bob since" in again["where"]

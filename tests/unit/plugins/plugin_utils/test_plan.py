@@ -18,7 +18,7 @@ from ansible_collections.ironrack.cluster.plugins.plugin_utils._plan.html import
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._plan.words import BY_ACTION, describe
 
 ROOT = Path(__file__).resolve().parents[4]
-SITE_ROLES = [path for path in sorted((ROOT / "roles").iterdir()) if path.name not in ("encryption_rotation", "node_reset")]
+SITE_ROLES = [path for path in sorted((ROOT / "roles").iterdir()) if path.name not in ("encryption_rotation", "llm_rollout", "node_reset")]
 SECRET = "correct horse battery staple"
 
 
