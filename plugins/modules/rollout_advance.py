@@ -149,7 +149,7 @@ need:
   type: str
 result:
   description: V(under way), or with RV(need=nothing) V(promoted), V(rolled_back), V(paused), V(followed) (whoever has the lock does it), V(moved) (the
-    balancers, without the record).
+    balancers, without the record), or V(predicted) in check mode.
   returned: success
   type: str
 why:
@@ -220,7 +220,6 @@ problems:
 
 import os
 import select
-import sys
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -234,6 +233,8 @@ from ansible_collections.ironrack.cluster.plugins.module_utils._rollout.opening 
 from ansible_collections.ironrack.cluster.plugins.module_utils._rollout.world import World
 from ansible_collections.ironrack.cluster.plugins.module_utils._service.spec import complete
 
+#: Where the result is written; what stands for it in Python may be something else.
+STDOUT = 1
 SPEC = dict(
     ARGUMENT_SPEC,
     request={"type": "str", "choices": list(REQUESTS), "default": "continue"},
@@ -274,7 +275,7 @@ def client(params):
 def lives():
     """:returns: whether somebody still reads what this prints. After a kill of the run that called, nobody does, and the lock must get free."""
     poll = select.poll()
-    poll.register(sys.stdout.fileno(), 0)
+    poll.register(STDOUT, 0)
     return not any(event & (select.POLLERR | select.POLLNVAL) for _handle, event in poll.poll(0))
 
 

@@ -149,7 +149,7 @@ def unknown_names():
             text = re.sub(r"(?m)^\|[^|]*\|", "", text)
         for code in CODE.findall(text):
             absent = [name for name in re.findall(r"ironrack\.cluster\.([a-z_]+)", code) if name not in playbooks | others]
-            absent += [name for name in NAME.findall(code) if name.startswith(ours) and name not in variables | others]
+            absent += [name for name in NAME.findall(code) if name.startswith(ours) and name not in variables | others | playbooks]
             problems.update("%s names %s, which is not there" % (page.relative_to(ROOT), name) for name in absent)
     return sorted(problems)
 

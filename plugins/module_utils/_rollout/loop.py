@@ -143,7 +143,7 @@ class Loop:
             return self._ended()
         if self._check_mode:
             self.say()
-            return self.answer(NOTHING)
+            return self.answer(NOTHING, result="predicted")
         if intent["kind"] == machine.PAUSE:
             return self._paused(seen)
         if intent.get("overdue") and self._clock() - intent["until"] > self._wish["patience"]:
@@ -165,8 +165,9 @@ class Loop:
         if memory.get("promote"):
             request, reason = memory["promote"]
         driver = Driver(dict(
-            memory["plan"], service=self._world.service["name"], releases=self._world.service["releases"], request=request, reason=reason, holder=memory["holder"], fence=memory.get("fence"), give_back=give_back, lock_wait=0,
-            lease_duration=self._wish["lease_duration"], observation=seen_by_engine(seen, outcome)), self._store, self._check_mode, self._clock)
+            memory["plan"], service=self._world.service["name"], releases=self._world.service["releases"], request=request, reason=reason,
+            holder=memory["holder"], fence=memory.get("fence"), give_back=give_back, lock_wait=0, lease_duration=self._wish["lease_duration"],
+            observation=seen_by_engine(seen, outcome)), self._store, self._check_mode, self._clock)
         try:
             result = driver.run()
         except RolloutRefused as error:

@@ -163,7 +163,7 @@ def _set(loop, request):
     if not open_still:
         return loop.answer(NOTHING, result=ROLLED_BACK, why=loop.record["last"]["why"])
     if request == PAUSE or loop.check_mode:
-        return loop.answer(NOTHING, result="paused" if request == PAUSE else "under way")
+        return loop.answer(NOTHING, result="predicted" if loop.check_mode else "paused")
     loop.memory["follow"] = {flagging.PROMOTE_FULL: flagging.PROMOTE}.get(request, request)
     return None
 

@@ -63,8 +63,10 @@ def line(record, now, intent=None, verdict="", why=""):
     if not rollout:
         last = record["last"]
         words = "%s has all of the traffic of %s" % (record["stable"], record["service"])
-        return "%s; rollout %d to %s ended: %s%s" % (words, last["rollout"], last["candidate"], last["result"].replace("_", " "),
-                                                    " (%s)" % last["why"] if last["why"] else "") if last else words
+        if not last:
+            return words
+        why = " (%s)" % last["why"] if last["why"] else ""
+        return "%s; rollout %d to %s ended: %s%s" % (words, last["rollout"], last["candidate"], last["result"].replace("_", " "), why)
     plan, (done, steps) = rollout["plan"], step(record)
     parts = ["rollout %d of %s, %s to %s" % (rollout["number"], record["service"], plan["stable"], plan["candidate"])]
     if rollout["phase"] == BACK:

@@ -79,8 +79,8 @@ def _picture(data):
         LEFT, bottom, clock(data["began"]), WIDTH - 8, bottom, clock(data["until"])))
     words = "Percent of the traffic that %s was to get (area)%s; below, what each gate came to." % (
         data["candidate"], " and that balancers counted (dashes)" if data["measured"] else "")
-    return '<section><h2>Traffic and verdicts</h2><svg class="picture" viewBox="0 0 %d %d" role="img" aria-label="%s">%s</svg><p class="facts">%s</p></section>' % (
-        WIDTH, bottom + 8, escape(words, quote=True), "".join(parts), escape(words))
+    picture = '<svg class="picture" viewBox="0 0 %d %d" role="img" aria-label="%s">%s</svg>' % (WIDTH, bottom + 8, escape(words, quote=True), "".join(parts))
+    return '<section><h2>Traffic and verdicts</h2>%s<p class="facts">%s</p></section>' % (picture, escape(words))
 
 
 def _asked(data, scale):

@@ -40,8 +40,8 @@ def holder(lock):
 
 def lines(data):
     """:returns: the status as lines."""
-    found = ["rollout %d of %s, %s to %s by %s: %s" % (data["number"], data["service"], data["stable"], data["candidate"], data["strategy"],
-                                                     HEADLINES[data["result"]].lower())]
+    names = tuple(data[name] for name in ("number", "service", "stable", "candidate", "strategy"))
+    found = ["rollout %d of %s, %s to %s by %s: %s" % (names + (HEADLINES[data["result"]].lower(),))]
     found.append("  " + headline(data))
     found += ["  " + data["line"]] if data["line"] else []
     found += ["  why: " + data["why"]] if data["why"] else []

@@ -141,7 +141,8 @@ class Sim:
 
     def wish(self, request, **more):
         return dict({
-            "request": request, "release": "v2" if request == "begin" else "", "strategy": self.service["rollout"].get("strategy", "canary"), "who": "ann", "reason": "new",
+            "request": request, "release": "v2" if request == "begin" else "", "strategy": self.service["rollout"].get("strategy", "canary"),
+            "who": "ann", "reason": "new",
             "override": "", "lease_duration": 60, "lock_wait": 90, "patience": 900, "stint": 30, "pods_from": "balancers", "warmed": [], "handled": [],
             "profile": "standard", "description": self.description}, **more)
 
@@ -162,7 +163,8 @@ class Sim:
         assert upstream["generation"] >= status["generation"], "a balancer refuses an older generation"
         routing = {"stable": upstream["stable"], "candidate": upstream["candidate"] or "", "weight": upstream["weight"]}
         for release in upstream["releases"]:
-            part = upstream["weight"] if release["name"] == upstream["candidate"] else 100 - upstream["weight"] if release["name"] == upstream["stable"] else 0
+            parts = {upstream["stable"]: 100 - upstream["weight"], upstream["candidate"]: upstream["weight"]}
+            part = parts.get(release["name"], 0)
             assert not part or self.releases[release["name"]]["ready"] or self.silent or release["name"] == "v1"
         self.balancers[name] = self._status(upstream["generation"], routing, [release["name"] for release in upstream["releases"]])
 

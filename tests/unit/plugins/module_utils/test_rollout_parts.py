@@ -404,7 +404,8 @@ class FakePrometheus:
 
 def test_a_gate_whose_metric_or_bucket_nobody_has_is_refused(monkeypatch):
     monkeypatch.setattr(preflight, "Prometheus", FakePrometheus)
-    gates = [{"name": "e", "kind": "errors", "metric": "tries_total", "limit": 0.1}, {"name": "slow", "kind": "latency", "metric": "b_bucket", "bound": 2, "limit": 0.1},
+    gates = [{"name": "e", "kind": "errors", "metric": "tries_total", "limit": 0.1},
+             {"name": "slow", "kind": "latency", "metric": "b_bucket", "bound": 2, "limit": 0.1},
              {"name": "fine", "kind": "latency", "metric": "b_bucket", "bound": 1, "limit": 0.1},
              {"name": "memory", "kind": "query", "metric": 'memory_bytes{release="v2"}', "query": "max(memory_bytes)", "at_most": 1}]
     service = complete(dict(DESCRIPTION, gates=gates))
