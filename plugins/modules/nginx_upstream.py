@@ -91,6 +91,12 @@ options:
         description: A port.
         type: int
         required: true
+  note:
+    description:
+      - Left in the head of the file, and given back by M(ironrack.cluster.nginx_upstream_info), such as who switched the service off and why.
+      - At most 3000 bytes as JSON. No secrets.
+    type: dict
+    default: {}
   port:
     description: The TCP port that the service listens on.
     type: int
@@ -342,6 +348,7 @@ SPEC = dict(
     weight=dict(type="int", default=0),
     serve=dict(type="str", choices=["releases", "fallback", "nobody"], default="releases"),
     fallback=dict(type="list", elements="dict", default=[], options=dict(host=dict(type="str", required=True), port=dict(type="int", required=True))),
+    note=dict(type="dict", default={}),
     port=dict(type="int", default=443),
     server_names=dict(type="list", elements="str", default=[]),
     certificate=dict(type="path"),

@@ -55,6 +55,9 @@ services:
     intact:
       description: Whether the file is as the module wrote it.
       type: bool
+    note:
+      description: What was left in the file with the option C(note) of M(ironrack.cluster.nginx_upstream); empty otherwise.
+      type: dict
     error:
       description: Why the workers could not be asked; empty otherwise.
       type: str
@@ -66,7 +69,7 @@ from ansible_collections.ironrack.cluster.plugins.module_utils._common.cli impor
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import conclude
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.http import HttpError
 from ansible_collections.ironrack.cluster.plugins.module_utils._nginx.client import Nginx
-from ansible_collections.ironrack.cluster.plugins.module_utils._nginx.generation import is_intact, report, status_of
+from ansible_collections.ironrack.cluster.plugins.module_utils._nginx.generation import is_intact, note_of, report, status_of
 from ansible_collections.ironrack.cluster.plugins.module_utils._systemd.client import Systemd
 
 
@@ -79,7 +82,8 @@ def ask(nginx, name, alive):
         except HttpError as problem:
             error = str(problem)
     disk = status_of(text)
-    return dict(disk=report(disk), running=report(running), in_step=disk is not None and disk == running, intact=is_intact(text or ""), error=error)
+    return dict(disk=report(disk), running=report(running), in_step=disk is not None and disk == running, intact=is_intact(text or ""),
+                note=note_of(text), error=error)
 
 
 def run(module):

@@ -18,6 +18,9 @@ from .._common.errors import IronrackError
 from .traffic import NOBODY, Release, Routing, shares
 
 MARK = "# ironrack.cluster.nginx_upstream "
+NOTE = "# note: "
+# A line of NGINX's configuration is read in pieces of 4096 bytes, and a comment may be no longer either.
+NOTE_BYTES = 3000
 # Stands for the digest while the digest is computed.
 UNSIGNED = "@digest@"
 
@@ -60,6 +63,28 @@ def status_of(text):
         return read_status(first[len(MARK):])
     except ValueError:
         return None
+
+
+def note_line(note):
+    """:returns: what somebody left for the next one, as lines of a configuration. :raises IronrackError: where it is too long."""
+    if not note:
+        return []
+    line = NOTE + json.dumps(note, sort_keys=True)
+    if len(line) > NOTE_BYTES:
+        raise IronrackError("the note has %d bytes as JSON, expected at most %d: shorten its texts" % (len(line), NOTE_BYTES))
+    return [line]
+
+
+def note_of(text):
+    """:returns: what was left in a configuration of ours; an empty dictionary where there is nothing."""
+    lines = (text or "").splitlines()[:5] if status_of(text) else []
+    for line in lines:
+        if line.startswith(NOTE):
+            try:
+                return json.loads(line[len(NOTE):])
+            except ValueError:
+                break
+    return {}
 
 
 def sign(text):

@@ -9,7 +9,7 @@ This is a private module_utils package: it may change in any release.
 """
 from __future__ import annotations
 
-from .generation import MARK, UNSIGNED, Status, sign, status_json
+from .generation import MARK, UNSIGNED, Status, note_line, sign, status_json
 from .traffic import FALLBACK, is_address, shares
 
 ZONE = "256k"
@@ -45,7 +45,8 @@ def render(traffic, served=None, releases=None, certificate=""):
     status = status_json(Status(traffic.service, traffic.generation, traffic.routing, served, releases, UNSIGNED))
     names = Names(traffic)
     blocks = [
-        [MARK + status, "# Replaced as a whole by each run; the first line says what it is."] + ["# certificate: %s" % certificate] * bool(certificate),
+        [MARK + status, "# Replaced as a whole by each run; the first line says what it is."] + ["# certificate: %s" % certificate] * bool(certificate)
+        + note_line(traffic.settings.get("note")),
         *[upstream(traffic, names, release) for release in releases], fallback(traffic, names), keys(traffic, names),
         split(traffic, names, served), choice(traffic, names, releases), mirrored(traffic, names), refusals(traffic, names), limit_zones(traffic, names),
         log_format(traffic, names), server(traffic, names), status_server(traffic, names, releases, status)]

@@ -11,6 +11,9 @@ new tenure of the lock gives an intent that is under way a new one.
 A rollout goes forward, or turns back once: by an abort, a gate that failed, an effect that was not seen in time, a candidate without a ready pod,
 or balancers that somebody moved without the record. Its way back gives the traffic back first. It ends when the old release goes.
 
+While the service is switched off, or a pool beside its releases answers, a rollout holds where it is, because no gate can tell anything then.
+An undo and a way back go on: what they lead to is served when somebody switches the service on again.
+
 This is a private module_utils package: it may change in any release.
 """
 from __future__ import annotations
@@ -19,10 +22,10 @@ import copy
 from collections import namedtuple
 
 from .._common.errors import IronrackError
-from . import confirm, record as records, traffic as split
+from . import confirm, record as records, serving, traffic as split
 from .observation import FAIL
-from .plan import DELETE, EFFECTS, GATE, KEEP, PROMOTE, REMOVE_UPSTREAM, ROLL_BACK, SCALE_DOWN, SET_WEIGHT, TRAFFIC, WAIT_READY
-from .settings import RolloutRefused, problem
+from .plan import DELETE, EFFECTS, GATE, KEEP, PROMOTE, REMOVE_UPSTREAM, ROLL_BACK, SCALE_DOWN, SET_WEIGHT, TRAFFIC, WAIT_READY, current, spell
+from .settings import UNDO, RolloutRefused, problem
 
 FORWARD, BACK = "forward", "back"
 #: Intents that are no operation: wait for a person, look again, nothing is left.
@@ -47,6 +50,8 @@ def begin(record, plan, descriptions, seen, now, who, why):
     :param why: the reason that a person gave, an override of the error budget with it.
     :raises RolloutRefused: with all that stands against it.
     """
+    record = copy.deepcopy(record)
+    serving.taken_over(record, seen, now)
     found = []
     if record["rollout"]:
         found.append(problem("rollout", "rollout %d of %s to %s is under way" % (
@@ -54,15 +59,18 @@ def begin(record, plan, descriptions, seen, now, who, why):
     for name, one in sorted(seen.balancers.items()):
         if split.differs(one, record["traffic"]):
             found.append(problem("balancer " + name, "it serves %s" % split.shown(one["weights"]),
-                                 "what is on record: %s" % split.shown(record["traffic"]["weights"]),
+                                 "what is on record: %s" % split.shown(split.effective(record["traffic"])),
                                  "Bring the balancers to the record first: the traffic was moved without it."))
+    if record["traffic"]["serve"] != split.RELEASES and plan["strategy"] != UNDO:
+        found.append(problem("serve", serving.told(record), "the releases: a gate sees nothing of one that gets no request",
+                             "Enable the service first; where its release is what is wrong, undo."))
     if found:
         raise RolloutRefused(found)
-    record = copy.deepcopy(record)
     newest = seen.newest()
-    if newest > record["generation"]:
+    if newest > record["traffic"]["generation"]:
         # The balancers were set up before the first rollout, or the record is an older one than theirs: what they serve was compared above.
-        record["generation"] = record["traffic"]["generation"] = newest
+        record["traffic"]["generation"] = newest
+        record["generation"] = max(newest, record["generation"])
     record["rollouts"] += 1
     record["rollout"] = {"number": record["rollouts"], "plan": plan, "phase": FORWARD, "position": 0, "pending": None, "promoted": False,
                          "released": False, "turned": None, "by_hand": False, "why": why}
@@ -84,7 +92,7 @@ def promote(record, full, seen, now, who, why):
     """
     record = copy.deepcopy(record)
     rollout = record["rollout"]
-    here = _op(rollout) if rollout and rollout["phase"] == FORWARD else None
+    here = current(rollout) if rollout and rollout["phase"] == FORWARD else None
     if here is None or not full and (here["kind"] not in (GATE, KEEP) or not rollout["pending"]):
         raise RolloutRefused([problem("promote", where(record), "a rollout that goes forward%s" % (
             "" if full else " and stands at a gate, or keeps the old release warm"), "Look at its status first.")])
@@ -105,21 +113,15 @@ def _is_skipped(op):
     return op["kind"] in (GATE, KEEP) or op["kind"] == SET_WEIGHT and op["weight"] < 100
 
 
-def _op(rollout):
-    """:returns: the operation that a rollout stands at; None at its end."""
-    ops = rollout["plan"][rollout["phase"]]
-    return ops[rollout["position"]] if rollout["position"] < len(ops) else None
-
-
 def where(record):
     """:returns: one sentence on where a service's rollouts stand."""
     rollout = record["rollout"]
     if not rollout:
-        return "no rollout of %s is under way, %s has all of the traffic" % (record["service"], record["stable"])
-    op = _op(rollout)
-    return "rollout %d of %s to %s goes %s and is at: %s%s" % (
+        return "no rollout of %s is under way, %s has all of the traffic%s" % (record["service"], record["stable"], serving.aside(record))
+    op = current(rollout)
+    return "rollout %d of %s to %s goes %s and is at: %s%s%s" % (
         rollout["number"], record["service"], rollout["plan"]["candidate"], rollout["phase"], confirm.named(op) if op else "its end",
-        "" if rollout["pending"] else ", not begun")
+        "" if rollout["pending"] else ", not begun", serving.aside(record))
 
 
 def advance(record, flags, seen, now, who, fence):
@@ -141,6 +143,8 @@ def advance(record, flags, seen, now, who, fence):
     engine = _Engine(copy.deepcopy(record), flags, seen, now, who)
     if record["rollout"] is None:
         return Step(engine.record, dict(record["last"] or {}, kind=FINISHED, service=record["service"]))
+    # First: a tenure that begins may take the very generation that somebody gave the balancers without the record.
+    engine.follow_who_serves()
     engine.take_over(fence)
     engine.turn_back_where_needed()
     return Step(engine.record, engine.next())
@@ -153,7 +157,7 @@ class _Engine:
         self.record, self._seen, self._now, self._who = record, seen, int(now), who
         self._rollout = record["rollout"]
         mine = {name: flag for name, flag in flags.items() if self._rollout and flag.get("rollout") == self._rollout["number"]}
-        self._abort, self._paused = mine.get(ABORT), PAUSE in mine
+        self._abort, self._paused, self._foreign = mine.get(ABORT), PAUSE in mine, False
 
     def _note(self, what, why=""):
         records.note(self.record, self._now, self._who, what, why)
@@ -167,28 +171,42 @@ class _Engine:
             return
         self.record["fence"] = fence
         self._note("the lock is taken, tenure %d" % fence, where(self.record))
-        op, pending = _op(self._rollout), self._rollout["pending"]
+        op, pending = current(self._rollout), self._rollout["pending"]
         if pending and op["kind"] in EFFECTS + (WAIT_READY,):
             # Nobody drove it meanwhile, and the candidate is not to blame for that: its time begins anew.
             self.record["generation"] += 1
-            pending.update(self._spell(op), generation=self.record["generation"])
+            pending.update(spell(op, self._now), generation=self.record["generation"])
             if op["kind"] in TRAFFIC:
                 self.record["traffic"]["generation"] = self.record["generation"]
         elif pending:
             # A gate that ended meanwhile gets a look before it is inconclusive.
             pending["until"] = max(pending["until"], self._now)
 
+    def follow_who_serves(self):
+        """The service may have been switched off, or on again, while no API could record it. That is no reason to turn back; another split is."""
+        self._foreign = serving.taken_over(self.record, self._seen, self._now)
+
+    def _held(self):
+        """:returns: whether the rollout waits until the releases are served again."""
+        return (self.record["traffic"]["serve"] != split.RELEASES and self._rollout["phase"] == FORWARD
+                and self._rollout["plan"]["strategy"] != UNDO)
+
+    def _hold(self, op):
+        first = serving.told(self.record) + ": enable it, then " if self._held() else "resume, then "
+        return self._repair() or self.intent({"kind": PAUSE, "release": self._rollout["plan"]["candidate"]},
+                                             {"generation": self.record["generation"]}, awaits=first + confirm.named(op))
+
     def turn_back_where_needed(self):
         """What stands against going on, whatever the operation is."""
         plan, traffic, newest = self._rollout["plan"], self.record["traffic"], self._seen.newest()
-        foreign = newest > self.record["generation"]
+        foreign = self._foreign
         if foreign:
             if not self._can_turn_back() and self._rollout["phase"] == FORWARD:
                 raise IronrackError(
                     "the balancers of %s serve generation %d, and the record's newest is %d: somebody moved the traffic while the old release %s is going. "
                     "Nothing was changed. Bring the balancers to the record's traffic, %s, before this goes on" % (
                         self.record["service"], newest, self.record["generation"], plan["stable"], split.shown(traffic["weights"])))
-            self.record["generation"] = newest
+            self.record["generation"] = max(newest, self.record["generation"])
             if self._rollout["phase"] == BACK:
                 # Whatever was done of the way back, the balancers no longer serve it.
                 self._rollout.update(position=0, pending=None)
@@ -198,7 +216,7 @@ class _Engine:
             self._turn_back("aborted by %s: %s" % (self._abort.get("who"), self._abort.get("why") or "no reason was given"), by_hand=True)
         elif foreign:
             self._turn_back("the balancers serve generation %d, which is not of this record: somebody moved the traffic without it" % newest, by_hand=True)
-        elif traffic["weights"].get(plan["candidate"]) and self._seen.ready(plan["candidate"]) == 0:
+        elif split.effective(traffic).get(plan["candidate"]) and self._seen.ready(plan["candidate"]) == 0:
             self._turn_back("no pod of %s is ready, and it has %d %% of the traffic" % (plan["candidate"], traffic["weights"][plan["candidate"]]))
 
     def _turn_back(self, why, by_hand=False):
@@ -209,7 +227,7 @@ class _Engine:
     def next(self):
         """:returns: the next intent, which is on record then."""
         while True:
-            op = _op(self._rollout)
+            op = current(self._rollout)
             if op is None:
                 return self._repair() or self._finish()
             pending = self._rollout["pending"]
@@ -219,7 +237,8 @@ class _Engine:
 
     def _go_on(self, op, pending):
         """:returns: the intent that is on record, once more; None where it is over."""
-        found = confirm.judge(op, pending, self.record["traffic"], self._seen, self._now, self._paused)
+        held = self._held()
+        found = confirm.judge(op, pending, self.record["traffic"], self._seen, self._now, self._paused or held)
         if found.state == confirm.DONE:
             self._complete(op, found.why)
             return None
@@ -229,6 +248,8 @@ class _Engine:
         if found.state == confirm.EXTENDED:
             pending.update(until=self._now + op["timeout"], extended=pending["extended"] + 1)
             self._note("%s is extended, %d of %d" % (confirm.named(op), pending["extended"], pending["extensions"]), found.why)
+        if held and op["kind"] in (GATE, KEEP):
+            return self._hold(op)
         repair = None if op["kind"] in TRAFFIC else self._repair()
         return repair or self._blind(op) or self.intent(op, pending, awaits=found.why, overdue=found.state == confirm.FAILED)
 
@@ -249,9 +270,8 @@ class _Engine:
     def _begin(self, op):
         """:returns: the intent of an operation that begins now; None where there is nothing to do, or something else comes first."""
         plan = self._rollout["plan"]
-        if self._paused and self._rollout["phase"] == FORWARD and op["kind"] != GATE:
-            return self._repair() or self.intent({"kind": PAUSE, "release": plan["candidate"]}, {"generation": self.record["generation"]},
-                                                 awaits="resume, then " + confirm.named(op))
+        if self._held() or self._paused and self._rollout["phase"] == FORWARD and op["kind"] != GATE:
+            return self._hold(op)
         if op["kind"] == SET_WEIGHT and not (self._seen.ready(op["release"]) or 0) >= op["replicas"]:
             ops = plan[FORWARD][:self._rollout["position"]]
             self._rollout["position"] = max(number for number, earlier in enumerate(ops) if earlier["kind"] == WAIT_READY)
@@ -272,7 +292,7 @@ class _Engine:
                 return first
             self._guard(op)
         self.record["generation"] += 1
-        self._rollout["pending"] = dict(self._spell(op), generation=self.record["generation"])
+        self._rollout["pending"] = dict(spell(op, self._now), generation=self.record["generation"])
         if op["kind"] == GATE:
             self._rollout["pending"].update(extended=0, extensions=plan["extensions"])
         if op["kind"] in TRAFFIC:
@@ -287,9 +307,6 @@ class _Engine:
         if op["kind"] not in (SCALE_DOWN, DELETE) or self._seen.there(op["release"]) is not None:
             return None
         return self.intent({"kind": OBSERVE, "release": op["release"]}, {"generation": self.record["generation"]}, awaits="an answer of the API")
-
-    def _spell(self, op):
-        return {"since": self._now, "until": self._now + (op["soak"] if op["kind"] == GATE else op["timeout"])}
 
     def _waits_for_stable(self):
         """A stable release without a pod serves nobody: unless a person decided, it is given some time before it gets the traffic back."""

@@ -27,6 +27,17 @@ EFFECTS = TRAFFIC + (DEPLOY, WARM_UP, SCALE_DOWN, DELETE)
 SMOKE = 300
 
 
+def current(rollout):
+    """:returns: the operation that a rollout stands at; None at its end."""
+    ops = rollout["plan"][rollout["phase"]]
+    return ops[rollout["position"]] if rollout["position"] < len(ops) else None
+
+
+def spell(op, now):
+    """:returns: the time of an operation that begins now: since and until, in seconds since 1970."""
+    return {"since": int(now), "until": int(now) + (op["soak"] if op["kind"] == GATE else op["timeout"])}
+
+
 def plan_rollout(service, strategy, stable, candidate, releases, settings, previous=None):
     """:returns: the plan of a release.
 

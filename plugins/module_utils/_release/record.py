@@ -11,6 +11,7 @@ stable       the release that is the baseline
 previous     the one before it, which an undo goes back to; None where there is none
 releases     name -> description, for stable, previous and candidate: what an undo deploys. It is not read here and holds no secret
 traffic      what the balancers are told, see :mod:`.traffic`
+serve        since when somebody else than the releases answers, or they do again: mode and chain as in the traffic, who, why, when (RFC 3339)
 rollouts     number of rollouts that were begun; the number of one is its name
 rollout      None, or the one that is under way: number, plan, phase (forward, back), position in that list of the plan, pending, promoted,
              released (the old one is going: no way back), turned (seconds since 1970 when it turned back, or None), by_hand (whether a person turned it), why
@@ -28,7 +29,8 @@ import time
 from .._common.errors import IronrackError
 from . import traffic
 
-VERSION = 1
+#: 1 knew no ``serve``: the releases answered, always.
+VERSION = 2
 RECORD, HISTORY = "record", "history"
 #: An object of the API holds at most 1 MiB (etcd's own limit is 1.5); the rest is for the record itself.
 HISTORY_ENTRIES, HISTORY_BYTES = 400, 640 * 1024
@@ -36,7 +38,7 @@ HISTORY_ENTRIES, HISTORY_BYTES = 400, 640 * 1024
 ENTRY_BYTES, LETTER_BYTES = 200, 12
 #: Letters of one reason that are kept: a message of an API or a tool can be of any length.
 WHY_LETTERS = 500
-_PARTS = ("version", "service", "generation", "fence", "stable", "previous", "releases", "traffic", "rollouts", "rollout", "last")
+_PARTS = ("version", "service", "generation", "fence", "stable", "previous", "releases", "traffic", "serve", "rollouts", "rollout", "last")
 _ROLLOUT = ("number", "plan", "phase", "position", "pending", "promoted", "released", "turned", "by_hand", "why")
 
 
@@ -50,7 +52,13 @@ def new(service, stable, description=None):
     :param description: what the release is, for an undo.
     """
     return {"version": VERSION, "service": service, "generation": 0, "fence": 0, "stable": stable, "previous": None,
-            "releases": {stable: description or {}}, "traffic": traffic.only(stable, 0), "rollouts": 0, "rollout": None, "last": None, "history": []}
+            "releases": {stable: description or {}}, "traffic": traffic.only(stable, 0), "serve": served_by(traffic.RELEASES),
+            "rollouts": 0, "rollout": None, "last": None, "history": []}
+
+
+def served_by(mode, chain=(), who="", why="", when=""):
+    """:returns: the part of a record that says who answers, and who wanted that."""
+    return {"mode": mode, "chain": list(chain), "who": who, "why": why, "when": when}
 
 
 def stamp(now):
@@ -63,7 +71,7 @@ def note(record, now, who, what, why=""):
     history = record["history"]
     entry = {"when": stamp(now), "who": who, "what": what, "generation": record["generation"]}
     if why:
-        entry["why"] = why if len(why) <= WHY_LETTERS else why[:WHY_LETTERS] + " ..."
+        entry["why"] = shortened(why)
     history.append(entry)
     del history[:-HISTORY_ENTRIES]
     size = 0
@@ -73,6 +81,11 @@ def note(record, now, who, what, why=""):
         if size > HISTORY_BYTES:
             del history[:number + 1]
             break
+
+
+def shortened(why):
+    """:returns: a reason of bounded length."""
+    return why if len(why) <= WHY_LETTERS else why[:WHY_LETTERS] + " ..."
 
 
 def encode(record):
@@ -91,10 +104,11 @@ def decode(data, where):
     try:
         record = json.loads(data[RECORD])
         record["history"] = [json.loads(line) for line in data.get(HISTORY, "").splitlines()]
+        record = _of_now(record)
         version, rollout = record.get("version"), record.get("rollout")
         good = isinstance(version, int) and (version > VERSION or set(record) == set(_PARTS) | {HISTORY})
         good = good and (version > VERSION or rollout is None or set(rollout) == set(_ROLLOUT) and rollout["phase"] in rollout["plan"])
-        good = good and (version > VERSION or sum(record["traffic"]["weights"].values()) == 100)
+        good = good and (version > VERSION or sum(record["traffic"]["weights"].values()) == 100 and record["traffic"]["serve"] in traffic.MODES)
     except (ValueError, KeyError, TypeError, AttributeError):
         good, version = False, None
     if not good:
@@ -104,3 +118,10 @@ def decode(data, where):
     if version > VERSION:
         raise RecordError("%s is of version %d, and this collection knows %d: a newer one wrote it. Use that one" % (where, version, VERSION))
     return record
+
+
+def _of_now(record):
+    """:returns: a record of an earlier version as one of this."""
+    if record.get("version") != 1 or "serve" in record:
+        return record
+    return dict(record, version=VERSION, serve=served_by(traffic.RELEASES), traffic=dict(record["traffic"], serve=traffic.RELEASES, chain=[]))

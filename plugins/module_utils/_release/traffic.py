@@ -9,17 +9,37 @@ generation  a whole number that only rises; a balancer refuses an older one
 stable      the release that is the baseline
 candidate   the release whose keys come first in the range of a split, so that a rising weight sends nobody back; None where there is none
 weights     release -> whole percents that make 100; one at 0 has its upstream ready, and gets what asks for it by name only
+serve       who answers: releases (by those weights), fallback (the pool beside the releases) or nobody. See :mod:`.serving`
+chain       names of the pool's servers in the order in which they are tried; empty for the order of the service's description
 
 This is a private module_utils package: it may change in any release.
 """
 from __future__ import annotations
 
 from .plan import ADD_UPSTREAM, PROMOTE, REMOVE_UPSTREAM, ROLL_BACK, SET_WEIGHT
+from .settings import FALLBACK
+
+#: Who answers. A balancer with the fallback pool says that it gives "fallback" 100 percent, one with nobody says no weights.
+RELEASES, POOL, NOBODY = "releases", "fallback", "nobody"
+MODES = (RELEASES, POOL, NOBODY)
 
 
 def only(release, generation):
     """:returns: the traffic of a service of one release."""
-    return {"generation": generation, "stable": release, "candidate": None, "weights": {release: 100}}
+    return {"generation": generation, "stable": release, "candidate": None, "weights": {release: 100}, "serve": RELEASES, "chain": []}
+
+
+def effective(traffic):
+    """:returns: who really gets how many percent: the weights of the releases are for when they are served."""
+    serve = traffic.get("serve", RELEASES)
+    return {FALLBACK: 100} if serve == POOL else {} if serve == NOBODY else traffic["weights"]
+
+
+def mode_of(weights):
+    """:returns: who answers on a balancer that says these weights; None where it says none."""
+    if weights is None:
+        return None
+    return NOBODY if not weights else POOL if weights == {FALLBACK: 100} else RELEASES
 
 
 def after(op, plan, traffic):
@@ -49,10 +69,11 @@ def lacking(traffic, seen, release=None):
     """What keeps the balancers from being known to serve a traffic.
 
     :param seen: the :class:`.observation.Observation`.
-    :param release: one whose upstream has to have addresses on each of them as well.
+    :param release: one whose upstream has to have addresses on each of them as well, where the releases are what is served.
     :returns: sentences; none where every balancer that clients reach serves it, and there is one.
     """
     served = seen.served()
+    release = release if traffic.get("serve", RELEASES) == RELEASES else None
     if not served:
         return ["no balancer is known to serve"]
     found = []
@@ -77,7 +98,7 @@ def differs(served, traffic):
     """
     if served.get("weights") is None:
         return False
-    one, other = ({name: weight for name, weight in weights.items() if weight} for weights in (served["weights"], traffic["weights"]))
+    one, other = ({name: weight for name, weight in weights.items() if weight} for weights in (served["weights"], effective(traffic)))
     return one != other
 
 

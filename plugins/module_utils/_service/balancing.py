@@ -12,7 +12,7 @@ from .._release import traffic as split
 from .._release.settings import problem
 
 #: What a rollout decides, or the description says elsewhere.
-GIVEN = ("name", "state", "generation", "releases", "stable", "candidate", "weight", "serve", "fallback")
+GIVEN = ("name", "state", "generation", "releases", "stable", "candidate", "weight", "serve", "fallback", "note")
 #: The other options with their defaults, as the module has them; a unit test compares.
 DEFAULTS = {
     "port": 443, "server_names": [], "certificate": None, "certificate_key": None, "trusted_proxies": [], "client_key": "address", "sticky_key": None,

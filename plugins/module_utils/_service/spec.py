@@ -103,6 +103,7 @@ SERVICE = {
     "rollout": anything(dict, "a strategy and its settings"),
     "smoke": anything(dict, "a smoke test"),
     "hooks": anything(dict, "hooks"),
+    "pipeline": anything(dict, "tests of a release before it gets traffic"),
 }
 FALLBACK_SERVER = {"name": label(), "host": text("an address or a DNS name", r"\S+"), "port": whole(1, 65535, "a TCP port")}
 

@@ -120,6 +120,10 @@ ROLES = {
         "llm_rollout_lock_wait", "llm_rollout_patience", "llm_rollout_api_timeout", "llm_rollout_warm_up_from",
         "llm_rollout_report_dir", "llm_rollout_number"), (NO_EFFECT, _RUN)),
     "llm_rollout_services": (NO_EFFECT, "what a rollout reads; the service itself follows by its playbook"),
+    **dict.fromkeys((
+        "llm_serving_services", "llm_serving_service", "llm_serving_request", "llm_serving_serve", "llm_serving_provider", "llm_serving_reason",
+        "llm_serving_who", "llm_serving_api_timeout", "llm_pipeline_services", "llm_pipeline_service", "llm_pipeline_release", "llm_pipeline_strategy",
+        "llm_pipeline_reason", "llm_pipeline_override_reason", "llm_pipeline_report", "llm_pipeline_interim"), (NO_EFFECT, _RUN)),
     "etcd_tls_min_version": (ROLLED_OUT, _ETCD),
     "etcd_cipher_suites": (ROLLED_OUT, _ETCD),
     "etcd_wait": (NO_EFFECT, _RUN),

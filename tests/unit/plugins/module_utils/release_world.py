@@ -7,9 +7,10 @@ from __future__ import annotations
 import copy
 import functools
 
-from ansible_collections.ironrack.cluster.plugins.module_utils._release import machine, record as records
+from ansible_collections.ironrack.cluster.plugins.module_utils._release import machine, record as records, serving
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.observation import FAIL, INCONCLUSIVE, Observation, PASS
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.plan import DELETE, DEPLOY, GATE, SCALE_DOWN, WARM_UP, plan_rollout, plan_undo
+from ansible_collections.ironrack.cluster.plugins.module_utils._release.traffic import NOBODY, POOL, RELEASES, effective, mode_of
 
 SIZE = 6
 #: Seconds of the simulated world between two looks.
@@ -34,7 +35,7 @@ class World:
         self.releases = {"v1": self.release(SIZE, SIZE)}
         self.balancers = {name: {"generation": 3, "weights": {"v1": 100}} for name in ("lb1", "lb2")}
         self.away, self.silent, self.blind, self.crashed, self.effects, self.gates = set(), set(), False, set(), [], []
-        self.version, self.limits = 0, {}
+        self.version, self.limits, self.beyond, self.revision = 0, {}, 3, 0
         record = records.new("chat", "v1", {"image": "v1"})
         if kind == "undo":
             record.update(stable="v2", previous="v1", releases={"v1": {}, "v2": {}}, traffic=dict(record["traffic"], stable="v2", weights={"v2": 100}))
@@ -93,18 +94,37 @@ class World:
         balancer = self.balancers[name]
         if traffic["generation"] < balancer["generation"]:
             raise Refused("%s has a newer generation" % name)
+        weights = effective(traffic)
         if traffic["generation"] == balancer["generation"]:
-            assert balancer["weights"] == traffic["weights"], "one generation says two things"
+            assert balancer["weights"] == weights, "one generation says two things"
             return None
-        for release, weight in traffic["weights"].items():
-            ready = release in self.crashed | {self.old} or self.releases.get(release, {}).get("ready")
+        for release, weight in weights.items():
+            ready = release in self.crashed | {self.old, "fallback"} or self.releases.get(release, {}).get("ready")
             assert not weight or ready, "%s gets %d %% and has no ready pod" % (release, weight)
         rollout = self.record["rollout"]
-        if rollout and rollout["phase"] == "forward":
-            assert traffic["weights"].get(self.new, 0) >= balancer["weights"].get(self.new, 0), "a forward step takes keys from the candidate"
-        balancer.update(generation=traffic["generation"], weights=traffic["weights"])
-        self.effects.append((name, traffic["weights"].get(self.new)))
+        if rollout and rollout["phase"] == "forward" and traffic["serve"] == mode_of(balancer["weights"]) == RELEASES:
+            assert weights.get(self.new, 0) >= balancer["weights"].get(self.new, 0), "a forward step takes keys from the candidate"
+        balancer.update(generation=traffic["generation"], weights=weights)
+        self.effects.append((name, weights.get(self.new)))
         return None
+
+    def serve(self, mode, chain=(), recorded=True):
+        """Somebody switches the service off, on, or to its pool, beside whoever drives the rollout."""
+        wish = serving.Wish(mode, list(chain), ["a", "b"], "ann", "a page")
+        if recorded:
+            self.record = records.decode(records.encode(serving.followed(self.record, wish, self.seen(), self.now)), "test")
+            self.revision += 1
+            traffic = self.record["traffic"]
+        else:
+            releases = self.record["traffic"]
+            known = [dict(generation=one["generation"], serve=mode_of(one["weights"]), stable=releases["stable"], candidate=releases["candidate"],
+                          weight=releases["weights"].get(releases["candidate"], 0), releases=releases["weights"]) for one in self.balancers.values()]
+            traffic, _note = serving.without_record(known, wish, self.now)
+            self.beyond = traffic["generation"]
+        for name in sorted(self.balancers):
+            if name not in self.silent | self.away and traffic["generation"] > self.balancers[name]["generation"]:
+                self.balancers[name].update(generation=traffic["generation"], weights=effective(traffic))
+        self.check()
 
     def deploy(self, intent):
         if self.blind:
@@ -148,11 +168,11 @@ class World:
     def check(self):
         """The rules of every moment."""
         generations = [one["generation"] for one in self.balancers.values()]
-        assert max(generations) <= max(self.record["generation"], 3)
+        assert max(generations) <= max(self.record["generation"], self.beyond)
         assert sum(self.record["traffic"]["weights"].values()) == 100
         for name, one in self.balancers.items():
-            assert sum(one["weights"].values()) == 100
-            if name in self.away:
+            assert sum(one["weights"].values()) == 100 or not one["weights"]
+            if name in self.away or mode_of(one["weights"]) != RELEASES:
                 continue
             for release, weight in one["weights"].items():
                 assert not weight or release in self.crashed or self.releases[release]["ready"], "%s has %d %% and nobody serves it" % (release, weight)
@@ -163,15 +183,23 @@ class World:
         """Drive the rollout. Yields the name of each boundary; a caller kills it by not going on, and pauses it by going on later."""
         outcome = None
         for _look in range(limit):
-            step = machine.advance(self.record, self.flags, self.seen(outcome), self.now, "run%d" % fence, fence)
-            yield "before the record"
+            read = None
+            while read != self.revision:  # whoever wrote in between is read again, as the store has it
+                read = self.revision
+                step = machine.advance(self.record, self.flags, self.seen(outcome), self.now, "run%d" % fence, fence)
+                yield "before the record"
             self.write(step.record, fence)
             yield "record of %s" % step.intent["kind"]
             if step.intent["kind"] == "done":
                 return
             outcome = None
             for atom in self.atoms(step.intent):
-                verdict = atom()
+                try:
+                    verdict = atom()
+                except Refused:
+                    if self.record["fence"] != fence or read == self.revision:
+                        raise
+                    break  # the service was switched meanwhile: look again
                 self.check()
                 if verdict:
                     outcome = {"generation": step.intent["generation"], "verdict": verdict, "why": "as scripted"}
@@ -245,6 +273,8 @@ def happen(world, event):
             # It asked for the newest generation before it took its address again.
             world.balancers["lb2"] = copy.deepcopy(world.balancers["lb1"])
         world.away = set()
+    elif event in ("off", "pool", "on"):
+        world.serve({"off": NOBODY, "pool": POOL, "on": RELEASES}[event])
     elif event in ("blind", "sight"):
         world.blind = event == "blind"
     elif event == "crash":

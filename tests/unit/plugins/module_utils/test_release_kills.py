@@ -198,7 +198,7 @@ def test_a_way_back_begins_anew_when_somebody_moves_the_traffic_meanwhile():
 
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(KINDS), st.lists(st.tuples(st.integers(0, 30), st.sampled_from(
-    ("kill", "abort", "pause", "resume", "lb2 away", "lb2 back", "blind", "sight", "crash", "heal"))), max_size=8))
+    ("kill", "abort", "pause", "resume", "lb2 away", "lb2 back", "blind", "sight", "crash", "heal", "off", "pool", "on"))), max_size=8))
 def test_whatever_happens_no_rule_is_broken_and_there_is_an_end(kind, events):
     world = World(kind)
     fence = 1
@@ -209,7 +209,7 @@ def test_whatever_happens_no_rule_is_broken_and_there_is_an_end(kind, events):
         if event == "kill" or ended:
             fence += 1
             driver = world.steps(fence)
-    for mend in ("resume", "lb2 back", "sight", "heal"):
+    for mend in ("resume", "lb2 back", "sight", "heal", "on"):
         happen(world, mend)
     world.fence = fence  # of the next tenure: the one before stands still somewhere
     world.run()

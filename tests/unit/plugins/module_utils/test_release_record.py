@@ -63,8 +63,19 @@ def changed(**changes):
     (changed(traffic={"weights": {"v1": 99}}), "holds no record"),
     (changed(rollout={"phase": "forward"}), "holds no record"),
     (dict(changed(), history="no json"), "holds no record"),
-    (changed(version=2, new_part=1), "x is of version 2, and this collection knows 1"),
+    (changed(traffic={"weights": {"v1": 100}, "serve": "some"}), "holds no record"),
+    (changed(version=3, new_part=1), "x is of version 3, and this collection knows 2"),
 ))
 def test_what_cannot_be_built_on_is_refused_with_the_way_out(data, words):
     with pytest.raises(RecordError, match=words):
         records.decode(data, "x")
+
+
+def test_a_record_of_before_is_read_as_one_whose_releases_answer():
+    record = records.new("chat", "v1", {"image": "a"})
+    records.note(record, 0, "ann", "begin")
+    data = records.encode(record)
+    before = json.loads(data["record"])
+    del before["serve"], before["traffic"]["serve"], before["traffic"]["chain"]
+    before["version"] = 1
+    assert records.decode(dict(data, record=json.dumps(before)), "x") == record
