@@ -202,9 +202,9 @@ def streams_whole(streams, moments, least, excused=()):
             len(few), len(moments), least, ", ".join("%d" % number for _moment, number in few[:20])))
     broken = [stream for stream in streams if stream.end != tally.COMPLETE and not within(stream, excused)]
     if broken:
-        found.append("%d of %d streams did not end whole: %s" % (len(broken), len(streams), "; ".join(
-            "%s of %s after %.1f s and %d events (%s)" % (stream.key, stream.release or "no release", stream.finished - stream.issued, stream.events,
-                                                        stream.error) for stream in broken[:8])))
+        told = ["%s of %s after %.1f s and %d events (%s)" % (
+            stream.key, stream.release or "no release", stream.finished - stream.issued, stream.events, stream.error) for stream in broken[:8]]
+        found.append("%d of %d streams did not end whole: %s" % (len(broken), len(streams), "; ".join(told)))
     return found
 
 
