@@ -152,8 +152,8 @@ ROLES = {
     "load_balancer_probe_rise": (ROLLED_OUT, _NGINX),
     "load_balancer_probe_fall": (ROLLED_OUT, _NGINX),
     "load_balancer_nginx_packages": (BY_HAND, "what is added is installed; what is taken out stays"),
-    "llm_services": (ROLLED_OUT, "llm_service.yml brings the stable release's Deployment to it, while no rollout is under way, and the balancers by a reload; a "
-                                 "changed image is a new release: the rollout playbooks bring it in"),
+    "llm_services": (ROLLED_OUT, "llm_service.yml brings the stable release's Deployment to it, while no rollout is under way, and the balancers by a reload; "
+                                 "a changed image is a new release: the rollout playbooks bring it in"),
     "llm_service_only": (NO_EFFECT, _RUN),
     "llm_service_peers": (ROLLED_OUT, "the services' NetworkPolicies, by llm_service.yml"),
     "mirror_bundle": (ROLLED_OUT, "the mirror's files and images; what the new bundle lacks is removed from its files"),
