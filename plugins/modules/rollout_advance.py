@@ -218,7 +218,6 @@ problems:
   elements: dict
 """
 
-import os
 import select
 
 from ansible.module_utils.basic import AnsibleModule
@@ -285,7 +284,7 @@ def run(params, check_mode, alive=lives):
     request = client(params)
     world = World(service, request, params["balancers"], params["zones"], params["domain"])
     store = Store(request, service["namespace"], service["name"])
-    journal = Journal(os.path.expanduser(params["report_dir"]), service["name"])
+    journal = Journal(params["report_dir"], service["name"])
     return Loop(dict(params, description=params["service"]), world, store, journal, dict(params["state"]), check_mode, alive).run()
 
 

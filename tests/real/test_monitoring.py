@@ -338,7 +338,7 @@ def test_alertmanager_tells_a_webhook_and_keeps_back_what_was_said(tmp_path):
         of = {"sloth_service": "chat", "sloth_slo": "availability", "service": "chat"}
         assert post(url, [
             alert("ErrorBudgetBurns", "page", **of), alert("ErrorBudgetBurns", "ticket", **of),
-            alert("ErrorBudgetBurns", "ticket", **dict(of, sloth_slo="latency")),
+            alert("ErrorBudgetBurns", "ticket", sloth_service="chat", sloth_slo="latency", service="chat"),
             alert("ErrorRateHigh", "critical", service="chat"), alert("ErrorRateHigh", "warning", service="chat"),
             alert("HostDown", "critical", host="gpu1", job="hosts"), alert("TargetDown", "ticket", host="gpu1", job="kubelets"),
             alert("TargetDown", "ticket", host="gpu2", job="kubelets"), alert("Escalated", "escalated", service="chat"), alert("Watchdog", "none")]) == 200

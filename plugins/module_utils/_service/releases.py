@@ -219,7 +219,8 @@ class Releases:
             unwanted += [(CONFIG_MAP, one) for one in self._api.listed(self._api.path(CONFIG_MAP), labels)]
         if self._service["vertical"] == "none" and self._has_verticals():
             unwanted += [(VPA, one) for one in self._api.listed(self._api.path(VPA), labels)]
-        return any([self._api.delete(kind, one) for kind, one in unwanted])
+        deleted = [self._api.delete(kind, one) for kind, one in unwanted]
+        return any(deleted)
 
     def pin(self, release, minimum):
         """Set the least number of pods that a release's autoscaler keeps.

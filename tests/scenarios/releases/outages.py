@@ -115,7 +115,7 @@ def release_api_down(inventory):
     stable, candidate = service.next_release()
     port = service.described(inventory)["balancer"]["port"]
     planes = sorted(name for name, entry in hosts_of(inventory).items() if "control_plane" in entry["groups"])
-    paused = []
+    paused, unanswered = [], ""
     with Load(inventory, port, size.rate / 2) as load:
         load.warm()
         with half(inventory, candidate, "release-api-down", load) as run:

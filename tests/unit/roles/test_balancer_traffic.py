@@ -282,7 +282,7 @@ def test_one_that_comes_back_with_an_old_generation_is_held_until_it_is_brought_
     booted(world, own=6, record=7, peer=7)
     world.nginx.start()
     world.until(lambda: world.chat()["why"] == "old" and world.chat()["current"] is False)
-    world.until(lambda: (world.root / "run" / "vip-left-to-others").exists())
+    world.until((world.root / "run" / "vip-left-to-others").exists)
     assert world.closed() == "refused" and "run playbooks/llm_service.yml" in world.chat()["says"]
     # the module's first step: the generation is the newest, and addresses are awaited
     world.disk(7)

@@ -26,4 +26,6 @@ def test_the_ports_that_balancers_need_are_taken(expression):
 def test_the_balancer_is_given_every_option():
     tasks = yaml.safe_load((ROLE / "tasks" / "service.yml").read_text())
     given = tasks[-1]["ironrack.cluster.nginx_upstream"]
-    assert given == {name: "{{ __llm_service_upstream.%s }}" % name for name in given} and set(given) == set(nginx_upstream.SPEC) - {"state"}
+    # The record's, not the description's.
+    assert "__llm_service_record.record.serve" in given.pop("note")
+    assert given == {name: "{{ __llm_service_upstream.%s }}" % name for name in given} and set(given) == set(nginx_upstream.SPEC) - {"state", "note"}

@@ -145,7 +145,7 @@ def test_the_options_of_a_traffic():
     service = complete(balancer={"port": 8443}, pod__port=9000, fallback=[{"name": name, "host": name + ".example", "port": 1} for name in "abc"])
     traffic = {"generation": 12, "stable": "v1", "candidate": "v2", "weights": {"v2": 5, "v1": 95}}
     found = balancing.options(service, traffic, "cluster.local")
-    assert set(found) == set(nginx_upstream.SPEC) - {"state"}
+    assert set(found) == set(nginx_upstream.SPEC) - {"state", "note"}
     assert (found["port"], found["generation"], found["stable"], found["candidate"], found["weight"], found["serve"]) == (8443, 12, "v1", "v2", 5, "releases")
     assert found["releases"] == [{"name": name, "host": "chat-%s.inference.svc.cluster.local" % name, "port": 9000} for name in ("v1", "v2")]
     assert [one["host"] for one in found["fallback"]] == ["a.example", "b.example", "c.example"]

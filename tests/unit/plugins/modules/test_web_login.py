@@ -76,6 +76,9 @@ def test_hashes_are_salted_and_judged():
 
 
 def test_a_host_without_libcrypt_is_told(monkeypatch):
-    monkeypatch.setattr(login.ctypes, "CDLL", lambda name: (_ for _ in ()).throw(OSError(name)))
+    def absent(name):
+        raise OSError(name)
+
+    monkeypatch.setattr(login.ctypes, "CDLL", absent)
     with pytest.raises(IronrackError, match="libcrypt1"):
         login.hash_of("secret")

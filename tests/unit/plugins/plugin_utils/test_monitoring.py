@@ -32,14 +32,14 @@ def model(**groups):
     return derived.model
 
 
-def rules(services=SERVICES, cluster=None, **changes):
+def rules(services=None, cluster=None, **changes):
     settings = dict(slos=DEFAULTS["monitoring_slos"], thresholds=DEFAULTS["monitoring_thresholds"], metrics=DEFAULTS["monitoring_metrics"],
                     retention="35d", escalate_after="30m")
-    return yaml.safe_load(prometheus_rules(cluster or model(), services, **dict(settings, **changes)))["groups"]
+    return yaml.safe_load(prometheus_rules(cluster or model(), SERVICES if services is None else services, **dict(settings, **changes)))["groups"]
 
 
-def config(cluster=None, services=SERVICES, host="ops1", interval=5, evaluation=15):
-    return yaml.safe_load(prometheus_config(cluster or model(), services, host, interval, evaluation))
+def config(cluster=None, services=None, host="ops1", interval=5, evaluation=15):
+    return yaml.safe_load(prometheus_config(cluster or model(), SERVICES if services is None else services, host, interval, evaluation))
 
 
 def jobs(**options):
