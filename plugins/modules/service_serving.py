@@ -15,7 +15,8 @@ description:
   - It needs no lock, no error budget and no metrics. A rollout that is under way holds where it is until the releases answer again; an undo and a
     way back go on.
   - Where no API answers, or its record cannot be read, the decision is made from what the load balancers say, under a generation far above theirs.
-    RV(recorded) is V(false) then. What was decided is left on the balancers as RV(upstream.note), and the next call with an API takes it into the record.
+    RV(recorded) is V(false) then. What was decided is left on the balancers as the C(note) of RV(upstream), and the next call with an API takes it
+    into the record.
   - A call that is made again changes nothing.
 author:
   - ironrack.cluster contributors (@ironrack)

@@ -63,7 +63,7 @@ def taken_over(record, seen, now, note=None):
     """Where the balancers are ahead of a record, take over who answers, in place.
 
     :param seen: the :class:`.observation.Observation`.
-    :param note: what was left on the balancers with the newest generation: chain, who and why.
+    :param note: what was left on the balancers with the newest generation: chain, who, why and when.
     :returns: whether they are ahead by more than that: somebody has moved the split between the releases, or it is not known what they serve.
     """
     newest, traffic = seen.newest(), record["traffic"]
@@ -106,7 +106,7 @@ def _change(record, mode, note, newest, now):
     chain, who, why = note["chain"] if mode == POOL else [], note["who"], note["why"]
     record["generation"] = generation
     record["traffic"].update(generation=generation, serve=mode, chain=list(chain))
-    record["serve"] = records.served_by(mode, chain, who, records.shortened(why), records.stamp(now))
+    record["serve"] = records.served_by(mode, chain, who, records.shortened(why), note.get("when") or records.stamp(now))
     _renew(record, now, before != RELEASES and mode == RELEASES)
     records.note(record, now, who, "serve: %s%s" % (_WORDS[mode], " (%s)" % ", then ".join(chain) if chain else ""), why)
 

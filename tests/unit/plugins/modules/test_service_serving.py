@@ -51,14 +51,15 @@ class Balancers:
             assert upstream["generation"] >= self.there[name]["generation"]
             releases = {upstream["candidate"]: upstream["weight"], upstream["stable"]: 100 - upstream["weight"]}
             weights = {"fallback": {"fallback": 100}, "nobody": {}, "releases": {one: part for one, part in releases.items() if part}}
-            self.there[name] = dict(generation=upstream["generation"], serve=upstream["serve"], stable=upstream["stable"], candidate=upstream["candidate"] or "",
+            self.there[name] = dict(generation=upstream["generation"], serve=upstream["serve"], stable=upstream["stable"],
+                                    candidate=upstream["candidate"] or "",
                                     weight=upstream["weight"], releases={one["name"]: "" for one in upstream["releases"]},
                                     weights=weights[upstream["serve"]])
             self.notes[name] = upstream["note"]
 
     def seen(self):
         """:returns: what the info module says."""
-        return {name: {"chat": {"running": copy.deepcopy(one), "disk": copy.deepcopy(one), "note": self.notes[name]}} for name, one in self.there.items()}
+        return {name: {"chat": {"running": dict(one), "disk": copy.deepcopy(one), "note": self.notes[name]}} for name, one in self.there.items()}
 
 
 def call(capsys, kubeconfig, balancers, request, **more):
