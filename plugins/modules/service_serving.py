@@ -192,8 +192,8 @@ class Decision:
         top = serving.newest_of(self._statuses.values())
         traffic, note = serving.without_record(self._statuses.values(), self._wish, self._clock())
         changed = traffic["generation"] != top["generation"]
-        where = "%s, by the balancers' own record under generation %d" % (serving.told({"serve": note}) if note else "its releases answer",
-                                                                         traffic["generation"])
+        words = serving.told({"serve": note}) if note else "its releases answer"
+        where = "%s, by the balancers' own record under generation %d" % (words, traffic["generation"])
         return dict(self._result(changed, traffic, note, where, top["note"] or None, note), recorded=False, unrecorded_because=why)
 
     def _result(self, changed, traffic, note, where, before, after):

@@ -43,14 +43,15 @@ def link(silence, witness_silence, limit, witness_limit):
 def verdict(view):
     """:returns: CURRENT, BEHIND or UNKNOWN.
 
-    The record decides. Where there is none, or the API does not say, the highest generation of the others does.
+    The record decides, and whoever is ahead of it: traffic that was moved while no API answered is not on record yet. Where there is no record, or
+    the API does not say, the highest generation of the others does.
     """
     own = -1 if view.own is None else view.own
+    others = [generation for generation in view.peers if generation is not None]
     if view.record not in (None, NO_RECORD):
-        return CURRENT if own >= view.record else BEHIND
+        return CURRENT if own >= max([view.record] + others) else BEHIND
     if view.record is None and not view.patience:
         return UNKNOWN
-    others = [generation for generation in view.peers if generation is not None]
     if others and own < max(others):
         return BEHIND
     if view.awaited:
@@ -106,7 +107,8 @@ def advice(memory, view):
     if not memory.held:
         return "serves, and has heard nobody for a while: judged as soon as somebody answers" if memory.blind else "serves"
     if verdict(view) == BEHIND or memory.held == OLD:
-        wanted = view.record if view.record not in (None, NO_RECORD) else max([known for known in view.peers if known is not None] or [0])
+        known = [view.record] if view.record not in (None, NO_RECORD) else []
+        wanted = max(known + [generation for generation in view.peers if generation is not None] or [0])
         return "held: it has generation %s and %s is wanted. A rollout that is under way brings it; where none is, run playbooks/llm_service.yml" % (
             "none" if view.own is None else view.own, wanted)
     if not view.settled and view.own is not None:

@@ -93,7 +93,7 @@ def view(own, record=None, peers=(), patience=True, awaited=False, settled=True)
 
 @pytest.mark.parametrize("seen, verdict", [
     (view(7, record=7), "current"), (view(8, record=7), "current"), (view(6, record=7), "behind"), (view(None, record=0), "behind"),
-    (view(0, record=0), "current"), (view(7, record=7, peers=[9]), "current"),      # the record has the word, whatever a balancer has
+    (view(0, record=0), "current"), (view(7, record=7, peers=[9]), "behind"),      # moved without an API, and not on record yet
     (view(7, patience=False, peers=[7]), "unknown"),                                # the API may still answer
     (view(7, peers=[7]), "current"), (view(6, peers=[7]), "behind"), (view(8, peers=[7]), "current"), (view(7), "unknown"),
     (view(7, peers=[None]), "unknown"), (view(7, peers=[7, None]), "current"),
