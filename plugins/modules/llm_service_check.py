@@ -55,6 +55,12 @@ options:
         description: Who has it, in words.
         type: str
         required: true
+  reload_timeout:
+    description:
+      - How long balancers keep connections that are open when NGINX reloads, in NGINX's notation (C(load_balancer_worker_shutdown_timeout)).
+      - A longer stream would be cut by any change of traffic. Where empty, streams are not compared with it.
+    type: str
+    default: ""
   pod_security:
     description: The Pod Security level of namespaces without a label.
     type: str
@@ -103,6 +109,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import conclude
 from ansible_collections.ironrack.cluster.plugins.module_utils._kube.client import ARGUMENT_SPEC, KubeClient
+from ansible_collections.ironrack.cluster.plugins.module_utils._nginx.times import seconds
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.settings import RolloutRefused, problem
 from ansible_collections.ironrack.cluster.plugins.module_utils._service import cluster as clusters, spec
 from ansible_collections.ironrack.cluster.plugins.module_utils._service.api import ServiceApi
@@ -141,6 +148,21 @@ def room_of(services, params, client):
     return found
 
 
+def cut_streams(services, reload_timeout):
+    """:returns: the problems of services whose streams outlive the balancers' patience with old connections.
+
+    :param reload_timeout: in NGINX's notation.
+    """
+    limit = seconds(reload_timeout)
+    if limit is None:
+        return []
+    return [problem(
+        spec.place_of(service) + ".pod.stream_seconds",
+        "a stream may last %d s, and a balancer cuts it %d s after a reload" % (service["pod"]["stream_seconds"], limit),
+        "at most load_balancer_worker_shutdown_timeout (%s)" % reload_timeout, "Raise that, run site.yml with the tag load_balancer, or lower this.")
+        for service in services if service["pod"]["stream_seconds"] > limit]
+
+
 def run(params, client):
     """:returns: the module's result. :raises RolloutRefused: with everything that is wrong."""
     meant, found = chosen(params["services"], params["service"])
@@ -148,6 +170,7 @@ def run(params, client):
     found += spec.problems_of_all(params["services"], params["profile"], taken, params["zones"])
     # One description that is wrong does not keep the others from being placed.
     sound = [spec.complete(one) for one in meant if not spec.problems(one, "")]
+    found += cut_streams(sound, params["reload_timeout"])
     if params["cluster_exists"] and sound:
         found += room_of(sound, params, client)
     found += params["found"]
@@ -168,6 +191,7 @@ def main():
             profile={"type": "str", "default": "standard"},
             zones={"type": "list", "elements": "str", "default": []},
             taken_ports={"type": "list", "elements": "dict", "default": [], "options": taken},
+            reload_timeout={"type": "str", "default": ""},
             pod_security={"type": "str", "default": "baseline"},
             found={"type": "list", "elements": "dict", "default": []},
             cluster_exists={"type": "bool", "default": True}),

@@ -25,7 +25,8 @@ from ansible_collections.ironrack.cluster.tests.unit.plugins.module_utils.servic
 
 RELEASE = {"release": "v1", "state": "present", "replicas": None, "least": None, "generation": None, "zones": None, "zone_order": [], "peers": None,
            "precondition": {}, "wait": False, "wait_timeout": None}
-CHECK = {"service": "", "release": "", "profile": "standard", "zones": [], "taken_ports": [], "pod_security": "baseline", "found": [], "cluster_exists": True}
+CHECK = {"service": "", "release": "", "profile": "standard", "zones": [], "taken_ports": [], "reload_timeout": "", "pod_security": "baseline", "found": [],
+         "cluster_exists": True}
 
 
 def release(api, check_mode=False, service=None, **args):
@@ -146,6 +147,14 @@ def test_all_that_is_wrong_is_told_at_once():
     words = [" ".join(one.values()) for one in found]
     for part in ("5 GPUs short", "Did you mean replicas?", "taken by us", "chat has port 443 too", "image w e m"):
         assert any(part in one for one in words), part
+
+
+def test_streams_end_before_a_balancer_cuts_them():
+    api = nodes(node("n1"))
+    check(api, [described(pod__stream_seconds=600)], reload_timeout="10m")
+    only = told(api, [described(pod__stream_seconds=601), described(name="talk", balancer={"port": 444})], reload_timeout="10m")
+    assert [(one["where"], one["expected"]) for one in only] == [
+        ("llm_services.chat.pod.stream_seconds", "at most load_balancer_worker_shutdown_timeout (10m)")]
 
 
 def test_unknown_services_and_releases_are_told():
