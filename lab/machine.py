@@ -22,6 +22,9 @@ RAISED = {
     "kernel.keys.maxkeys": "2000",
     "net.ipv4.ip_forward": "1",
 }
+# Frames between hosts are no business of this machine's iptables: netavark would give a balancer's packet for a routed pod address the bridge's own
+# address, which the pods' network policy refuses. The value belongs to a network namespace, so that nodes keep theirs.
+SET = {"net.bridge.bridge-nf-call-iptables": "0", "net.bridge.bridge-nf-call-ip6tables": "0"}
 WRITTEN_BY_HOSTS = (
     "fs.aio-max-nr", "fs.file-max", "fs.nr_open", "kernel.keys.root_maxbytes", "kernel.keys.root_maxkeys", "kernel.panic", "kernel.panic_on_oops",
     "kernel.pid_max", "kernel.threads-max", "net.core.somaxconn", "vm.dirty_background_ratio", "vm.dirty_ratio", "vm.max_map_count",
@@ -66,6 +69,17 @@ def stand_among_hosts(pid: int, root: Path = Path("/sys/fs/cgroup")) -> None:
             (own / "cgroup.procs").write_text(f"{pid}\n")
 
 
+def stands(root: Path = Path("/sys/fs/cgroup"), proc: Path = Path("/proc/self")) -> list[Path]:
+    """Where this process shares the processors now: the lists of processes that :func:`stand_among_hosts` takes it from."""
+    found = []
+    for line in (proc / "cgroup").read_text().splitlines():
+        _number, controllers, path = line.split(":", 2)
+        folder = root / "cpu" if "cpu" in controllers.split(",") else None if controllers else root
+        if folder is not None and (folder / path.lstrip("/") / "cgroup.procs").exists():
+            found.append(folder / path.lstrip("/") / "cgroup.procs")
+    return found
+
+
 def weigh(pid: int, weight: int, root: Path = Path("/sys/fs/cgroup"), proc: Path = Path("/proc")) -> None:
     """Give the host whose first process is ``pid`` another share of the processors (1024 is a host's usual one), until it starts anew."""
     for line in (proc / str(pid) / "cgroup").read_text().splitlines():
@@ -99,7 +113,7 @@ class Machine:
     def prepare(self) -> None:
         """Note what is there, then raise what the hosts need. A second call changes nothing."""
         if not self.record():
-            names = sorted({*RAISED, *WRITTEN_BY_HOSTS})
+            names = sorted({*RAISED, *SET, *WRITTEN_BY_HOSTS})
             note = {
                 "boot_id": boot_id(), "state": str(self._paths.state), "tables": nft_tables(),
                 "sysctls": {name: value for name in names if (value := self.read(name)) is not None},
@@ -114,6 +128,9 @@ class Machine:
         for name, value in RAISED.items():
             present = self.read(name)
             if present is not None and int(present) < int(value):
+                self.write(name, value)
+        for name, value in SET.items():
+            if self.read(name) not in (None, value):
                 self.write(name, value)
         run(["nft", "-f", "-"], data=AIR_GAP)
 

@@ -27,6 +27,7 @@ from tests.faults.outcome import paragraph, summarise
 from . import restarts
 from .common import OUTPUT, NotProved, compare, on, playbook, say
 from .operate import KUBECONFIG
+from .share import among_hosts
 
 CONTROL_PLANES = {"cp1": "10.77.0.21", "cp2": "10.77.0.22", "cp3": "10.77.0.23"}
 #: The worker that leaves and comes back, and the one that moves to another zone.
@@ -239,13 +240,14 @@ def make(inventory, kind):
         raise NotProved("%s: the plan is %s" % (kind.name, told["verdict"]))
     before = restarts.running(inventory)
     asking = Client(Api(Credentials(str(KUBECONFIG))))
-    asking.prepare()
-    asking.start()
-    try:
-        seconds, counts = playbook(inventory, "site", record=record)
-    finally:
-        asking.stop()
-        asking.tidy()
+    with among_hosts():
+        asking.prepare()
+        asking.start()
+        try:
+            seconds, counts = playbook(inventory, "site", record=record)
+        finally:
+            asking.stop()
+            asking.tidy()
     summary = summarise(asking.requests)
     (OUTPUT / (record + "-requests.json")).write_text(json.dumps(summary, indent=1))
     follows(kind)

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from ..faults import hosts
+from . import share
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = Path(os.environ.get("IRONRACK_LAB_STATE", "/var/lib/ironrack-lab")) / "artifacts"
@@ -69,10 +70,15 @@ def attempt(inventory, name, *words, record=None, variables=None):
     argv, environment, log, counts, followed = prepared(inventory, name, words, record, variables)
     started = time.monotonic()
     with log.open("w") as output:
-        done = subprocess.run(argv, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                              timeout=RUN_LIMIT, check=False)
+        with subprocess.Popen(argv, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT) as process:
+            share.outside(process.pid)
+            try:
+                status = process.wait(RUN_LIMIT)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
     seconds = time.monotonic() - started
-    return (done.returncode, seconds, json.loads(counts.read_text()) if counts.exists() else None,
+    return (status, seconds, json.loads(counts.read_text()) if counts.exists() else None,
             followed.read_text() if followed.exists() else "", log)
 
 

@@ -94,6 +94,9 @@ class KubeClient:
         except HttpError as error:
             raise KubeUnreachable("the API at %s did not answer: %s" % (self.server, error))
         except ValueError:
+            # What no API group serves is answered in plain words ("404 page not found"), whatever was asked for.
+            if answer.status == 404:
+                return answer.status, {"message": answer.body.decode("utf-8", "replace").strip()}
             raise KubeError("the API at %s answered %s with what is no JSON" % (self.server, answer.status), status=answer.status)
 
     def ca_pem(self):

@@ -21,7 +21,7 @@ SPOILED = {
     "hanging": Spoiled("bad-hanging", True, 160),
     "dying": Spoiled("bad-dying", False, 24),
     # It never gets ready, and so never any traffic: it is turned back when its time is over.
-    "unready": Spoiled("bad-unready", False, 24, {"lab_ready_timeout": 45}, False),
+    "unready": Spoiled("bad-unready", False, 24, {"lab_ready_timeout": 75}, False),
     "leaking": Spoiled("bad-leaking", False, 24, {"lab_steps": [5, 100], "lab_soak": 150}),
 }
 INTERVAL, WITHIN, LEAST_AN_INTERVAL = 10, 10, 125

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import ExitStack
 
 from ...traffic import tally
 from ...traffic.client import Clients, Streams, chat, get
 
 from ..common import NotProved
+from ..share import among_hosts
 from . import service
 from .size import KEYS
 from .verdicts import Sample
@@ -69,16 +71,19 @@ class Load:
         self._watches = [Watch(name, address) for name, address in self.balancers.items()]
         self._parts = [self._clients, *([self._streams] if streams else []), *self._watches]
         self.begun = None
+        self._share = ExitStack()
 
     def __enter__(self):
+        self._share.enter_context(among_hosts())
         self.begun = time.time()
         for part in self._parts:
             part.start()
         return self
 
     def __exit__(self, kind, error, trace):
-        for part in self._parts:
-            part.stop()
+        with self._share:
+            for part in self._parts:
+                part.stop()
 
     @property
     def answers(self):

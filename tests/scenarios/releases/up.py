@@ -74,6 +74,9 @@ def reached_by(inventory, release, port):
 
 def release_up(inventory):
     """A check run changes nothing, the run makes what it said, the next one changes nothing, and clients of each balancer are answered."""
+    moved = {name: seen[0] for name, seen in service.served(inventory).items() if (seen[0] or 0) > 1}
+    if moved and not service.record():
+        raise NotProved("the traffic was moved without a record (%s): this step comes before release-switches, or after a rollout" % moved)
     description = service.described(inventory)
     words = runs.words(override=None)
     before = objects()

@@ -44,13 +44,15 @@ def test_sysctls_are_noted_raised_and_restored(tmp_path, monkeypatch):
     monkeypatch.setattr(machine, "nft_tables", lambda: [])
     monkeypatch.setattr(machine, "run", lambda argv, **_options: type("Done", (), {"returncode": 1, "stdout": ""}))
     mine = make(tmp_path, {"fs.inotify.max_user_instances": 128, "fs.inotify.max_user_watches": 9999999, "net.ipv4.ip_forward": 0,
-                           "vm.overcommit_memory": 0})
+                           "vm.overcommit_memory": 0, "net.bridge.bridge-nf-call-iptables": 1})
     mine.prepare()
     assert mine.read("fs.inotify.max_user_instances") == "8192"
     assert mine.read("fs.inotify.max_user_watches") == "9999999"
+    assert mine.read("net.bridge.bridge-nf-call-iptables") == "0"
     mine.write("vm.overcommit_memory", "1")  # as a kubelet does
     mine.prepare()  # a second `up` must not note the raised values
-    assert sorted(mine.restore()) == ["fs.inotify.max_user_instances: 8192 -> 128", "net.ipv4.ip_forward: 1 -> 0", "vm.overcommit_memory: 1 -> 0"]
+    assert sorted(mine.restore()) == [
+        "fs.inotify.max_user_instances: 8192 -> 128", "net.bridge.bridge-nf-call-iptables: 0 -> 1", "net.ipv4.ip_forward: 1 -> 0", "vm.overcommit_memory: 1 -> 0"]
     assert mine.restore() == []
 
 
@@ -114,6 +116,18 @@ def test_a_client_gets_the_share_of_a_balancer_where_hosts_have_a_cgroup(tmp_pat
     machine.stand_among_hosts(77, tmp_path)
     client = tmp_path / "cpu" / "ironrack-lab" / "client"
     assert ((client / "cpu.shares").read_text(), (client / "cgroup.procs").read_text()) == ("8192\n", "77\n")
+
+
+def test_where_a_process_shares_the_processors(tmp_path):
+    proc = tmp_path / "proc"
+    proc.mkdir()
+    (proc / "cgroup").write_text("9:name=systemd:/a\n4:memory:/b\n1:cpu,cpuacct:/c\n0::/\n")
+    for folder in ("cpu/c", "memory/b", "a"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "cgroup.procs").write_text("")
+    assert machine.stands(tmp_path, proc) == [tmp_path / "cpu" / "c" / "cgroup.procs"]
+    (tmp_path / "cgroup.procs").write_text("")
+    assert tmp_path / "cgroup.procs" in machine.stands(tmp_path, proc)
 
 
 @pytest.mark.parametrize("cgroups, controllers, name, value", [("cpu/ironrack-lab/libpod-1", "cpu,cpuacct", "cpu.shares", "512\n"),
