@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The share of the processors that a step has while it is a client itself.
 
-Hosts are machines of their own and weigh more than what runs beside them: a client that gets what they leave measures itself. The playbooks that a step
-starts stay outside, where they were.
+Hosts are machines of their own and weigh more than what runs beside them: a client that gets what they leave measures itself. A playbook that is
+run to its end beside it stays outside, where it was; one that drives a rollout under the clients comes along: its turns are timed, too.
 """
 from __future__ import annotations
 

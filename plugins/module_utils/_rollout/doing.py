@@ -11,6 +11,7 @@ from .._common.errors import IronrackError
 from .._release.observation import FAIL, INCONCLUSIVE, PASS
 from .._release.plan import DELETE, DEPLOY, GATE, KEEP, SCALE_DOWN, WARM_UP
 from .._release.settings import RolloutRefused, problem
+from .._release.traffic import RELEASES
 from . import emergency, requests, wishes
 from .world import is_silent
 
@@ -85,7 +86,11 @@ class Doer:
         traffic = intent.get("traffic") or self._loop.record["traffic"]
         if not self._due("told", traffic["generation"]):
             return SHORT / 2
-        return self._loop.answer("balancers", upstream=self._world.upstream(traffic))
+        return self._loop.answer("balancers", upstream=dict(self._world.upstream(traffic), note=self._note(traffic)))
+
+    def _note(self, traffic):
+        """What a balancer says of whoever took the service from its releases: without an API it is all that is known of him."""
+        return {} if traffic.get("serve", RELEASES) == RELEASES else self._loop.record["serve"]
 
     def move_without_record(self, seen, why):
         """Give all of the traffic to one release, by what the balancers say themselves.

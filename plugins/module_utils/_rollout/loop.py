@@ -127,6 +127,9 @@ class Loop:
         seen = self._world.look()
         try:
             try:
+                early = opening.asked_late(self) if self.memory.get("unasked") else None
+                if early:
+                    return early
                 self._drive(seen)
             except Held as error:
                 return self._held(error, seen)

@@ -12,6 +12,7 @@ import socket
 import time
 
 from .._common.errors import IronrackError
+from .._kube.client import KubeUnreachable
 from .._release import flags as flagging
 from .._release.driver import Driver
 from .._release.machine import ABORT, BACK, PAUSE, ROLLED_BACK
@@ -116,7 +117,7 @@ def _undo(loop):
     except IronrackError as error:
         if not is_silent(error):
             raise
-        memory["urgent"] = UNDONE
+        memory.update(urgent=UNDONE, unasked=str(error))
         return None
     rollout = record and record["rollout"]
     if rollout and rollout["plan"]["strategy"] != UNDO and not rollout["released"] and loop.wish["release"] in ("", rollout["plan"]["stable"]):
@@ -138,7 +139,20 @@ def _flag(loop):
     except IronrackError as error:
         if request != ABORT or not is_silent(error):
             raise
+        loop.memory["unasked"] = str(error)
         return None
+
+
+def asked_late(loop):
+    """Ask for what no API has heard yet: an abort or an undo of a time when none answered must not end as a rollout that goes on.
+
+    :returns: the result of the call where nothing is to be driven; else None. :raises KubeUnreachable: where none hears it now either.
+    """
+    loop.memory.pop("unasked")
+    early = (_undo if loop.wish["request"] == UNDONE else _flag)(loop)
+    if loop.memory.get("unasked"):
+        raise KubeUnreachable(loop.memory["unasked"])
+    return early
 
 
 def _set(loop, request):

@@ -8,6 +8,7 @@ This is a private module_utils package: it may change in any release.
 from __future__ import annotations
 
 from .._common.errors import IronrackError
+from .._release.lease import Held
 from .._release.settings import RolloutRefused, problem
 from .._slo import budget as budgets, spec
 from .._slo.budget_asking import ask
@@ -119,6 +120,8 @@ def engine_problems(attempt):
         attempt()
     except RolloutRefused as error:
         return list(error.details["problems"])
+    except Held:
+        return []  # judged when the waiting is over
     except IronrackError as error:
         return [problem("rollout", str(error), "that this may begin", "See rollout_status.")]
     return []

@@ -14,11 +14,12 @@ from .size import chosen, soak_for
 
 #: A spoiled release: within: whether errors or latency can show it, so that it has to lose its weight in two looks and WITHIN seconds.
 #: workers: connections of the clients; a request that is slow or hangs holds one for seconds. values: of the inventory's lab_ variables.
-Spoiled = namedtuple("Spoiled", "release within workers values weighted", defaults=({}, True))
+#: held: seconds that a request takes on average, so that the clients keep their rate in spite of it.
+Spoiled = namedtuple("Spoiled", "release within workers values weighted held", defaults=({}, True, 0.0))
 SPOILED = {
-    "errors": Spoiled("bad-errors", True, 24),
-    "slow": Spoiled("bad-slow", True, 120),
-    "hanging": Spoiled("bad-hanging", True, 160),
+    "errors": Spoiled("bad-errors", True, 24, held=0.02),
+    "slow": Spoiled("bad-slow", True, 120, held=0.17),
+    "hanging": Spoiled("bad-hanging", True, 160, held=0.32),
     "dying": Spoiled("bad-dying", False, 24),
     # It never gets ready, and so never any traffic: it is turned back when its time is over.
     "unready": Spoiled("bad-unready", False, 24, {"lab_ready_timeout": 75}, False),
@@ -40,7 +41,7 @@ def release_canary_good(inventory):
         load.warm(size.streams)
         time.sleep(5)
         soak = soak_for(size.share_requests, load.rate(), size.soak)
-        ended = runs.well(inventory, "rollout_canary", "release-canary-good", runs.words(candidate, {"lab_soak": soak}))
+        ended = runs.well(inventory, "rollout_canary", "release-canary-good", runs.words(candidate, {"lab_soak": soak}), limit=runs.LIMIT + len(wanted) * soak)
         time.sleep(AFTER)
     names, samples = list(load.balancers), load.samples
     found = verdicts.steps(samples, candidate, names)
@@ -71,7 +72,8 @@ def turned_back(inventory, size, kind):
     stable = service.stable()
     values = dict({"lab_look_interval": INTERVAL}, **spoiled.values)
     description = service.described(inventory, values)
-    with Load(inventory, description["balancer"]["port"], size.rate, spoiled.workers) as load:
+    rollouts = service.record().get("rollouts", 0)
+    with Load(inventory, description["balancer"]["port"], size.rate, spoiled.workers, held=spoiled.held) as load:
         load.warm()
         ended = runs.to_end(inventory, "rollout_canary", "release-canary-bad-" + kind, runs.words(spoiled.release, values))
         time.sleep(AFTER)
@@ -82,7 +84,8 @@ def turned_back(inventory, size, kind):
     service.keep("canary-bad-" + kind, figures)
     problems = [verdicts.clean(service.state(inventory), ("rolled_back",), stable),
                 ["release %s is still there" % spoiled.release] if spoiled.release in service.deployments() else [],
-                [] if ended.status else ["the run ended well although its release was turned back"]]
+                [] if ended.status else ["the run ended well although its release was turned back"],
+                [] if service.record().get("rollouts", 0) == rollouts + 1 else ["no rollout began: %s" % ended.text[-1500:]]]
     if not spoiled.weighted:
         problems += [["%s got traffic and never was ready" % spoiled.release] if begun else [], verdicts.failures(answers, 100)]
         service.proved(problems, "the %s canary" % kind)

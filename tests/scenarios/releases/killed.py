@@ -25,7 +25,7 @@ REFUSALS = ("has it no more", "is in other hands", "is older than generation")
 FLEETING = ("deploy", "wait_ready", "warm_up", "scale_down", "delete")
 AFTER = 5
 #: Seconds that the lock of a dead run is waited for; at least twice the inventory's look_interval.
-LEASE = 25
+LEASE = 45
 
 
 def apart(latest):
@@ -57,6 +57,16 @@ def wait_for_lock():
     return time.monotonic() - begun
 
 
+def reached(point, load):
+    """:returns: whether the rollout is at a point now. An API that does not answer says nothing."""
+    if point == BETWEEN:
+        return apart(load.latest())
+    try:
+        return service.doing(service.record()) == point
+    except service.Unanswered:
+        return False
+
+
 def killed_at(inventory, playbook, words, point, record, load):
     """Run a playbook and kill it where a point is seen.
 
@@ -68,7 +78,7 @@ def killed_at(inventory, playbook, words, point, record, load):
         while run.alive():
             if time.monotonic() - begun > runs.LIMIT:
                 raise NotProved("%s: after %d s the run still goes on and was never at %r: %s" % (record, runs.LIMIT, point, run.tail()))
-            if apart(load.latest()) if point == BETWEEN else service.doing(service.record()) == point:
+            if reached(point, load):
                 run.kill()
                 return True
             time.sleep(0.02 if point == BETWEEN else 0.1)

@@ -12,7 +12,7 @@ import time
 from collections import namedtuple
 
 from ..common import ROOT, NotProved, prepared
-from .. import kill_chain, kill_points, share
+from .. import kill_chain, kill_points
 from . import service
 
 #: The longest that a run may take.
@@ -52,7 +52,6 @@ class Run:
         self._begun = time.monotonic()
         self._process = subprocess.Popen(argv, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=self._output, stderr=subprocess.STDOUT,
                                          start_new_session=True)
-        share.outside(self._process.pid)
 
     def __enter__(self):
         return self

@@ -14,6 +14,7 @@ from ansible_collections.ironrack.cluster.plugins.module_utils._release.observat
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.settings import RolloutRefused
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.store import Store
 from ansible_collections.ironrack.cluster.plugins.module_utils._rollout import preflight
+from ansible_collections.ironrack.cluster.plugins.module_utils._rollout.doing import Doer
 from ansible_collections.ironrack.cluster.plugins.module_utils._rollout.journal import parse
 from ansible_collections.ironrack.cluster.tests.unit.plugins.module_utils.rollout_sim import DESCRIPTION, Sim
 
@@ -189,6 +190,32 @@ def test_an_undo_while_the_old_release_is_warm_is_instant_and_later_deploys_it(s
     sim.drive("begin")
     assert sim.record["stable"] == "v2"
     assert sim.drive("undo")["result"] == "promoted" and sim.record["stable"] == "v1" and sim.balancers["lb1"]["weights"] == {"v1": 100}
+
+
+@pytest.mark.parametrize("asked", ("abort", "undo"))
+def test_what_an_api_did_not_hear_at_first_is_asked_for_again(sim, asked):
+    sim.drive("begin", stop=lambda result: sim.weights()[-1:] == [5])
+    sim.now += 70
+    sim.silent = True
+    sim.before_look = [lambda: setattr(sim, "silent", False)]
+    assert sim.drive(asked)["result"] == "rolled_back" and sim.record["stable"] == "v1" and sim.balancers["lb1"]["weights"] == {"v1": 100}
+
+
+def test_whoever_waits_for_a_lock_is_not_refused_for_it_at_the_beginning():
+    def held():
+        raise Held("ann has held the lock")
+
+    def broken():
+        raise IronrackError("the record is broken")
+
+    assert preflight.engine_problems(held) == []
+    assert [one["what"] for one in preflight.engine_problems(broken)] == ["the record is broken"]
+
+
+def test_balancers_keep_what_is_known_of_who_took_the_service_away(sim):
+    notes = {"mode": "nobody", "who": "ann", "why": "broken weights", "when": "2026-01-01T00:00:00Z", "chain": []}
+    loop = type("Loop", (), {"world": sim, "memory": {}, "record": {"serve": notes}})
+    assert [Doer(loop)._note({"serve": serve}) for serve in ("nobody", "releases")] == [notes, {}]
 
 
 def test_an_abort_says_so_where_no_balancer_answers_either(sim):
