@@ -60,10 +60,10 @@ _value:
 def prometheus_config(cluster, services, host, interval, evaluation):
     """See DOCUMENTATION."""
     found, problems = settings.read_services(services)
-    for name, seconds in (("monitoring_scrape_interval", interval), ("monitoring_evaluation_interval", evaluation)):
-        if not 1 <= int(seconds) <= 60:
-            # PromQL looks five minutes back, and gates look at the last 30 s.
-            problems.append("%s is %r, expected 1 to 60 seconds" % (name, seconds))
+    # PromQL looks five minutes back, and gates and budgets at the last 30 s.
+    for name, seconds, most in (("monitoring_scrape_interval", interval, 60), ("monitoring_evaluation_interval", evaluation, 15)):
+        if not 1 <= int(seconds) <= most:
+            problems.append("%s is %r, expected 1 to %d seconds" % (name, seconds, most))
     try:
         settings.refuse(problems)
     except settings.BadSettings as error:

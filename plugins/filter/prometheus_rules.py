@@ -51,6 +51,10 @@ options:
     description: How long an urgent alert may fire before others are told, such as C(30m).
     type: str
     required: true
+  buckets:
+    description: Bounds of the balancers' histograms in seconds, as C(monitoring_buckets) has them. Without them bounds are not compared with buckets.
+    type: list
+    elements: float
 """
 
 EXAMPLES = r"""
@@ -68,12 +72,13 @@ _value:
 """
 
 
-def prometheus_rules(cluster, services, slos, thresholds, metrics, retention, escalate_after):
+def prometheus_rules(cluster, services, slos, thresholds, metrics, retention, escalate_after, buckets=None):
     """See DOCUMENTATION."""
     found, problems = settings.read_services(services)
     objectives, more = settings.read_slos(slos, found)
     problems += more + settings.retention_problems(retention, objectives) + settings.thresholds_problems(thresholds)
     problems += settings.duration_problem("monitoring_escalate_after", escalate_after) + settings.metrics_problems(metrics)
+    problems += settings.bucket_problems(buckets, thresholds, objectives) if buckets is not None else []
     try:
         settings.refuse(problems)
     except settings.BadSettings as error:

@@ -132,6 +132,8 @@ from ansible_collections.ironrack.cluster.plugins.module_utils._service import b
 
 #: From here on it is the API, or what stands behind it, that failed.
 SERVER_ERROR = 500
+#: An API that asks for patience does not answer, for a service that must stop.
+OVERLOADED = 429
 
 
 def statuses_of(balancers):
@@ -168,7 +170,8 @@ class Decision:
         except (KubeUnreachable, RecordError) as error:
             return self._without_record(str(error))
         except IronrackError as error:
-            if error.details.get("status", 0) < SERVER_ERROR:
+            status = error.details.get("status", 0)
+            if status < SERVER_ERROR and status != OVERLOADED:
                 raise
             return self._without_record(str(error))
 

@@ -113,7 +113,8 @@ def refuse_older(service, generation, asked, disk, running):
         if present.generation > generation:
             raise Superseded(
                 "%s: generation %d is older than generation %d %s, so that its traffic was left alone. Another controller has been here since: "
-                "read the rollout's record again" % (service, generation, present.generation, where), **both)
+                "read the rollout's record again. Where no API answered meanwhile, the record is what is old: repeat what was asked for then, llm_disable, "
+                "llm_enable or the rollout's playbook, which takes it into the record" % (service, generation, present.generation, where), **both)
         if present.generation == generation and asked is not None and present.asked != asked:
             raise Superseded(
                 "%s: generation %d already stands for other traffic %s (%s, wanted %s). Each change needs a generation of its own: "

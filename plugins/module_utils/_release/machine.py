@@ -24,10 +24,9 @@ from collections import namedtuple
 from .._common.errors import IronrackError
 from . import confirm, record as records, serving, traffic as split
 from .observation import FAIL
-from .plan import DELETE, EFFECTS, GATE, KEEP, PROMOTE, REMOVE_UPSTREAM, ROLL_BACK, SCALE_DOWN, SET_WEIGHT, TRAFFIC, WAIT_READY, current, spell
+from .plan import BACK, DELETE, EFFECTS, FORWARD, GATE, KEEP, PROMOTE, REMOVE_UPSTREAM, ROLL_BACK, SCALE_DOWN, SET_WEIGHT, TRAFFIC, WAIT_READY, current, spell
 from .settings import UNDO, RolloutRefused, problem
 
-FORWARD, BACK = "forward", "back"
 #: Intents that are no operation: wait for a person, look again, nothing is left.
 PAUSE, OBSERVE, FINISHED = "pause", "observe", "done"
 PROMOTED, ROLLED_BACK = "promoted", "rolled_back"

@@ -16,6 +16,8 @@ from __future__ import annotations
 from . import settings as wishes
 from .settings import BLUE_GREEN, CANARY, ROLLING, STRATEGIES, UNDO, RolloutRefused, problem
 
+#: Where a rollout goes: to its candidate, or back to what was stable.
+FORWARD, BACK = "forward", "back"
 DEPLOY, WAIT_READY, WARM_UP = "deploy", "wait_ready", "warm_up"
 ADD_UPSTREAM, SET_WEIGHT, PROMOTE, ROLL_BACK, REMOVE_UPSTREAM = "add_upstream", "set_weight", "promote", "roll_back", "remove_upstream"
 GATE, KEEP, SCALE_DOWN, DELETE = "gate", "keep", "scale_down", "delete"

@@ -38,6 +38,7 @@ HISTORY_ENTRIES, HISTORY_BYTES = 400, 640 * 1024
 ENTRY_BYTES, LETTER_BYTES = 200, 12
 #: Letters of one reason that are kept: a message of an API or a tool can be of any length.
 WHY_LETTERS = 500
+WHY_BYTES = 1500
 _PARTS = ("version", "service", "generation", "fence", "stable", "previous", "releases", "traffic", "serve", "rollouts", "rollout", "last")
 _ROLLOUT = ("number", "plan", "phase", "position", "pending", "promoted", "released", "turned", "by_hand", "why")
 
@@ -83,9 +84,15 @@ def note(record, now, who, what, why=""):
             break
 
 
-def shortened(why):
-    """:returns: a reason of bounded length."""
-    return why if len(why) <= WHY_LETTERS else why[:WHY_LETTERS] + " ..."
+def shortened(why, most=WHY_BYTES):
+    """:returns: a text of bounded length, which balancers keep as one line.
+
+    :param most: bytes that it may take as JSON, where a letter beyond ASCII takes six.
+    """
+    kept = why[:WHY_LETTERS]
+    while len(json.dumps(kept)) > most:
+        kept = kept[:-10]
+    return why if kept == why else kept + " ..."
 
 
 def encode(record):

@@ -18,12 +18,14 @@ import copy
 from collections import namedtuple
 
 from . import record as records
-from .plan import GATE, KEEP, TRAFFIC, current, spell
+from .plan import BACK, FORWARD, GATE, KEEP, ROLL_BACK, TRAFFIC, current, spell
 from .settings import RolloutRefused, problem
-from .traffic import NOBODY, POOL, RELEASES, differs, effective, mode_of, shown
+from .traffic import NOBODY, POOL, RELEASES, after, differs, effective, mode_of, shown
 
 #: Without the record a generation is this much above the balancers': more than a rollout takes between two changes of the traffic.
 STRIDE = 1000
+#: Of a name, as JSON.
+WHO_BYTES = 400
 #: Who is said to have done what nobody left a name for.
 UNKNOWN = "somebody without the record"
 _WORDS = {RELEASES: "its releases answer", POOL: "the fallback pool answers", NOBODY: "nobody answers"}
@@ -63,7 +65,7 @@ def taken_over(record, seen, now, note=None):
     """Where the balancers are ahead of a record, take over who answers, in place.
 
     :param seen: the :class:`.observation.Observation`.
-    :param note: what was left on the balancers with the newest generation: chain, who, why and when.
+    :param note: what was left on the balancers with the newest generation: chain, who, why, when, and the split of before.
     :returns: whether they are ahead by more than that: somebody has moved the split between the releases, or it is not known what they serve.
     """
     newest, traffic = seen.newest(), record["traffic"]
@@ -88,11 +90,17 @@ def followed(record, wish, seen, now, note=None):
     :raises RolloutRefused: where the releases are to answer, and they do by another split than the one on record.
     """
     record = copy.deepcopy(record)
+    newest, moved_before = seen.newest(), _moved_before(record["traffic"], seen.newest(), note)
     moved, traffic = taken_over(record, seen, now, note), record["traffic"]
     chain = chain_of(wish, traffic["serve"], traffic["chain"])
-    if (traffic["serve"], traffic["chain"]) != (wish.mode, chain):
-        _change(record, wish.mode, {"chain": chain, "who": wish.who, "why": wish.why}, seen.newest(), now)
-    elif moved:
+    split_moved = moved and any(one.get("weights") is None or differs(one, traffic) for one in seen.balancers.values() if one.get("generation") == newest)
+    wished = (traffic["serve"], traffic["chain"]) == (wish.mode, chain)
+    if moved_before or split_moved and not wished:
+        # Else the releases would get the split of the record again with the next change of who answers, which somebody took from them.
+        _turn_back(record, newest, now)
+    if not wished or moved and not split_moved:
+        _change(record, wish.mode, {"chain": chain, "who": wish.who, "why": wish.why}, newest, now)
+    elif split_moved:
         ahead = max(seen.balancers.items(), key=lambda pair: pair[1].get("generation") or 0)
         raise RolloutRefused([problem(
             "balancer " + ahead[0], "it serves %s under generation %d, which the record never gave" % (
@@ -101,12 +109,35 @@ def followed(record, wish, seen, now, note=None):
     return record
 
 
+def _moved_before(traffic, newest, note):
+    """:returns: whether the split was another one already when somebody without the record had others answer, as he left it on the balancers."""
+    split = (note or {}).get("split")
+    # A split of the record itself may be older than the newest on record: that comes before its effect.
+    return bool(split) and newest > traffic["generation"] < split["generation"] and split["weights"] != _parts(traffic["weights"])
+
+
+def _parts(weights):
+    return {name: weight for name, weight in weights.items() if weight}
+
+
+def _turn_back(record, newest, now):
+    """Turn a rollout back whose traffic somebody moved without the record, as whoever drives it does where he sees that."""
+    rollout, traffic = record["rollout"], record["traffic"]
+    if not rollout or rollout["phase"] != FORWARD or rollout["released"]:
+        return
+    why = "the balancers had generation %d: somebody moved the traffic without the record" % newest
+    rollout.update(phase=BACK, position=0, pending=None, promoted=False, turned=int(now), by_hand=True, why=why)
+    record["stable"] = rollout["plan"]["stable"]
+    traffic.update(after({"kind": ROLL_BACK}, rollout["plan"], traffic))
+    records.note(record, now, UNKNOWN, "roll back", why)
+
+
 def _change(record, mode, note, newest, now):
     before, generation = record["traffic"]["serve"], max(record["generation"], newest) + 1
     chain, who, why = note["chain"] if mode == POOL else [], note["who"], note["why"]
     record["generation"] = generation
     record["traffic"].update(generation=generation, serve=mode, chain=list(chain))
-    record["serve"] = records.served_by(mode, chain, who, records.shortened(why), note.get("when") or records.stamp(now))
+    record["serve"] = records.served_by(mode, chain, records.shortened(who, WHO_BYTES), records.shortened(why), note.get("when") or records.stamp(now))
     _renew(record, now, before != RELEASES and mode == RELEASES)
     records.note(record, now, who, "serve: %s%s" % (_WORDS[mode], " (%s)" % ", then ".join(chain) if chain else ""), why)
 
@@ -167,5 +198,8 @@ def without_record(statuses, wish, now):
     traffic = dict(split_of(status), serve=wish.mode, chain=chain)
     if (status["serve"], status["generation"]) == (wish.mode, newest) and (wish.mode != POOL or present == chain):
         return traffic, note
-    note = records.served_by(wish.mode, chain, wish.who, records.shortened(wish.why), records.stamp(now))
+    # With the split: whoever has the record again learns from it what the releases had when others began to answer.
+    split = note.get("split") if status["serve"] != RELEASES else None
+    note = dict(records.served_by(wish.mode, chain, records.shortened(wish.who, WHO_BYTES), records.shortened(wish.why), records.stamp(now)),
+                split=split or {"generation": status["generation"], "weights": _parts(traffic["weights"])})
     return dict(traffic, generation=newest + STRIDE), note

@@ -81,7 +81,7 @@ class Store:
                     flag = json.loads(data[name])
                     flags[name] = dict({part: flag[part] for part in _FLAG}, **{part: flag[part] for part in _MORE if part in flag})
                 except (ValueError, KeyError, TypeError):
-                    raise IronrackError("%s: its key '%s' is no flag. Take it away, then set it with rollout_flag" % (self.where, name))
+                    raise records.RecordError("%s: its key '%s' is no flag. Take it away, then set it with rollout_flag" % (self.where, name))
         return flags
 
     def write(self, record, version):

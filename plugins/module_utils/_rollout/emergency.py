@@ -69,6 +69,14 @@ def traffic(statuses, stable, moved=None):
             "serve": RELEASES, "chain": []}
 
 
+def refuse_while_off(statuses):
+    """:raises RolloutRefused: where the releases get no requests: there is nothing to move, and nothing would be kept of the wish."""
+    status = newest(statuses)
+    if status and status["served"].get("serve", RELEASES) != RELEASES:
+        raise RolloutRefused([problem("serve", "no API answers, and the releases get no requests", "an API, to record it",
+                                      "No client meets the candidate now. Ask for this again when the API is back, before llm_enable.")])
+
+
 def is_moved(status, stable):
     """:returns: whether a balancer gives all of the traffic to a release, and was not asked for anything else that it is about to do."""
     asked = status.get("asked") or {}

@@ -17,7 +17,7 @@ from .._release.lease import Held
 from .._release.request import GO_ON
 from .._release.settings import RolloutRefused
 from .._release.store import settled
-from . import events, opening, progress
+from . import emergency, events, opening, progress
 from .doing import Doer
 from .emergency import is_moved
 from .world import is_silent, seen_by_engine
@@ -247,6 +247,7 @@ class Loop:
         since = memory.setdefault("silent_since", now)
         self._line = "no API answers since %s: %s" % (progress.spoken(now - since), error)
         if memory.get("urgent"):
+            emergency.refuse_while_off(seen.statuses)
             told = self._doer.move_without_record(seen, str(error))
             if told:
                 return told

@@ -4,6 +4,7 @@
 """Alerts beside the objectives: thresholds of services and hosts, data that is missing, monitoring itself, and alerts that nobody has ended."""
 from __future__ import annotations
 
+from .scrapes import TARGETS
 from .slo import GOOD, IGNORED, number
 
 SEVERITIES = ("page", "critical", "escalated", "ticket", "warning")
@@ -115,7 +116,8 @@ def parts(jobs):
     if "balancers" in jobs:
         rules += [
             _alert("BalancerDown", "ironrack_nginx_up == 0", "critical", "NGINX on {{ $labels.host }} does not answer", "Its status page is silent.", "1m"),
-            _alert("LogsUnread", "time() - ironrack_log_read_timestamp_seconds > 60 or increase(ironrack_log_files_lost_total[10m]) > 0", "ticket",
+            _alert("LogsUnread", "time() - ironrack_log_read_timestamp_seconds > 60 "
+                   "or ironrack_log_files_unreadable > 0 or increase(ironrack_log_files_lost_total[1d]) > 0", "ticket",
                    "Requests through {{ $labels.host }} are not counted", "Gates and budgets that read them say unknown or too little."),
             _alert("BalancersDisagree", "max by (service) (ironrack_balancer_generation) != min by (service) (ironrack_balancer_generation)", "ticket",
                    "The balancers give {{ $labels.service }} different traffic",
@@ -140,6 +142,13 @@ def monitoring():
                "Alertmanager cannot deliver by {{ $labels.integration }}", "Somebody is not told what he should be told.", "5m")]
 
 
+def unknown_pods(service):
+    """:returns: the rule about a service whose file of targets was never written, and so has no age."""
+    return _alert("PodsUnknown", 'absent(prometheus_sd_file_mtime_seconds{filename="%s/%s.json"})' % (TARGETS, service.name), "ticket",
+                  "The pods of %s are not known" % service.name, "ironrack-pod-targets.service has never had an answer about them.", "5m",
+                  service=service.name)
+
+
 def escalation(after):
     """:returns: the rule over ALERTS. A silence in Alertmanager that names the service or the host keeps it quiet as well.
 
@@ -156,6 +165,7 @@ def groups(services, thresholds, metrics, jobs, escalate_after):
 
     :param services: of :func:`~.settings.read_services`.
     """
-    made = [{"name": "thresholds-%s" % service.name, "rules": ServiceAlerts(service.name, thresholds, metrics).rules()} for service in services]
+    made = [{"name": "thresholds-%s" % service.name, "rules": ServiceAlerts(service.name, thresholds, metrics).rules() + [unknown_pods(service)]}
+            for service in services]
     return made + [{"name": "hosts", "rules": hosts(thresholds)}, {"name": "parts", "rules": parts(jobs)}, {"name": "monitoring", "rules": monitoring()},
                    {"name": "escalation", "rules": escalation(escalate_after)}]

@@ -68,7 +68,8 @@ class Scrapes:
             self._job("etcd", self._group("etcd"), ETCD_PORT),
             self._job("apiservers", self._group("control_plane"), self._model["api_servers"][0]["port"], metric_relabel_configs=drop, **dict(https, **slow)),
             self._job("kubelets", nodes, KUBELET_PORT, metric_relabel_configs=drop, **dict(https, **slow)),
-            self._job("containers", nodes, KUBELET_PORT, metrics_path="/metrics/cadvisor", metric_relabel_configs=[
+            # Under cAdvisor's own times series of pods that have gone would last five minutes, and gates want fresh ones.
+            self._job("containers", nodes, KUBELET_PORT, metrics_path="/metrics/cadvisor", honor_timestamps=False, metric_relabel_configs=[
                 {"source_labels": ["__name__"], "regex": CADVISOR, "action": "keep"}], **https),
             self._job("opensearch", list(dict.fromkeys(name for group in OPENSEARCH for name in self._group(group))), OPENSEARCH_PORT)]
         return [job for job in made if job] + [self._pods(service) for service in self._services]
@@ -91,7 +92,7 @@ class Scrapes:
         """:returns: the settings of ironrack-pod-targets.service."""
         return {
             "server": self._model["endpoint"]["url"], "ca": self._kubernetes["ca_file"], "cert": self._kubernetes["cert_file"],
-            "key": self._kubernetes["key_file"], "timeout": 5, "interval": self._interval, "folder": TARGETS,
+            "key": self._kubernetes["key_file"], "timeout": 5, "interval": min(self._interval, 5), "folder": TARGETS,
             "labels": {"service": SERVICE_LABEL, "release": RELEASE_LABEL},
             "services": [{"name": service.name, "namespace": service.namespace, "port": service.port} for service in self._services]}
 

@@ -112,6 +112,18 @@ def thresholds_problems(thresholds):
     return found
 
 
+def bucket_problems(buckets, thresholds, slos):
+    """:returns: reasons why rules would read buckets that the balancers do not have.
+
+    :param buckets: the variable monitoring_buckets, seconds.
+    """
+    known, pair = {float(one) for one in buckets}, thresholds.get("latency")
+    asked = [("monitoring_thresholds, latency", one) for one in (pair if isinstance(pair, (list, tuple)) else ()) if _is_number(one)]
+    asked += [("monitoring_slos, %s" % slo.name, slo.bound) for slo in slos
+              if slo.kind == "latency" and _is_number(slo.bound) and str(slo.metric).startswith("ironrack_")]
+    return ["%s: %g is the bound of no bucket, expected one of monitoring_buckets" % one for one in asked if float(one[1]) not in known]
+
+
 def duration_problem(name, value):
     """:returns: a list with the reason why a text is no duration of Prometheus."""
     return [] if DURATION.match(_text(value)) else ["%s is %r, expected a number and a unit, such as 35d or 30m" % (name, value)]

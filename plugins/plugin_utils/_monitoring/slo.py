@@ -76,7 +76,8 @@ class Objective:
         share = "%s / (%s > 0)" % (self._of(sums[1][1]), self._of(sums[0][1]))
         if window != self.period:
             # No request, no error. Of the whole period that would be a budget which nothing has ever tested.
-            share += " or 0 * %s" % self._of(sums[0][1])
+            # Nor does a bucket that nobody has: of what is not measured, nothing is good.
+            share += " or 0 * %s" % self._of(sums[1][1])
         return rules + [self._record("slo:sli_error:ratio_rate" + window, share, sloth_window=window)]
 
     def recordings(self):

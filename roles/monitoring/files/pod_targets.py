@@ -40,6 +40,8 @@ def targets(pods, service, labels):
         address = status.get("podIP")
         if status.get("phase") != "Running" or not address:
             continue
+        if any(one.get("started") is False for one in status.get("containerStatuses") or ()):
+            continue  # it loads its model, and nobody listens yet
         host = "[%s]" % address if ":" in address else address
         found.append({"targets": ["%s:%d" % (host, service["port"])], "labels": {
             "service": service["name"], "release": (metadata.get("labels") or {}).get(labels["release"], ""), "pod": metadata["name"],

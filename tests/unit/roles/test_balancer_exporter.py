@@ -239,6 +239,22 @@ def test_after_a_kill_the_same_lines_are_counted_again_and_none_twice(site):
     assert site.tries() == 3
 
 
+@pytest.mark.parametrize("end", ("\u2028", "\x85", "\x0c", "\x1c"))
+def test_no_client_can_write_an_entry_or_hide_one(site, end):
+    forged = line(release="v2", status="500", upstream_status="500")
+    site.write("2026/11/28 05:00:00 [error] 1#1: *7 too large a body, request: \"POST / HTTP/1.1\", referrer: \"%s%s%s\"" % (end, forged, end), forged,
+               path=site.errors)
+    site.write(json.dumps(dict(json.loads(line()), path="/a" + end + "b"), ensure_ascii=False))
+    found = site.read()
+    assert not [name for name in found if 'release="v2"' in name]
+    assert found['ironrack_requests_total{status="200",completion="complete",service="chat",release="v1"}'] == "1"
+
+
+def test_what_breaks_has_a_nought_before_it(site):
+    site.write(line())
+    assert site.read()['ironrack_requests_total{status="200",completion="broken",service="chat",release="v1"}'] == "0"
+
+
 def test_a_log_that_is_gone_is_told(site):
     site.write(line())
     site.read()
@@ -295,7 +311,7 @@ def test_it_answers_scrapes(site):
             text = answer.read().decode()
             assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
         assert re.search(r"^ironrack_requests_total\{[^}]*\} 1$", text, re.MULTILINE)
-        assert all(re.fullmatch(r'#.*|[a-z_]+(\{([a-z]+="[^"\n]*",?)+\})? [0-9.e+]+', row) for row in text.splitlines())
+        assert all(re.fullmatch(r'#.*|[a-z_]+(\{([a-z]+="[^"\n]*",?)+\})? [0-9.e+-]+', row) for row in text.splitlines())
         with pytest.raises(urllib.error.HTTPError):
             urllib.request.urlopen(url + "/", timeout=5)
     finally:

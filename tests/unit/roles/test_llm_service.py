@@ -20,7 +20,7 @@ def test_the_balancers_and_monitoring_hosts_may_reach_the_pods_and_who_was_named
 
 
 def test_the_ports_that_balancers_need_are_taken(expression):
-    assert [one["port"] for one in expression("llm_service", CLUSTER, "{{ __llm_service_taken }}")] == [6443, 8080]
+    assert [one["port"] for one in expression("llm_service", CLUSTER, "{{ __llm_service_taken }}")] == [6443, 8080, 9100, 9145]
 
 
 def test_the_balancer_is_given_every_option():

@@ -107,7 +107,7 @@ def test_etcd_serves_its_metrics_to_the_network_where_somebody_monitors(expressi
 
     assert addresses(model()) == ["127.0.0.1", "10.77.0.21"]
     assert addresses(model({"monitoring": []}, {name: HOSTS[name] for name in HOSTS if name != "ops1"})) == ["127.0.0.1"]
-    assert addresses(model(), etcd_metrics_address="192.0.2.1") == ["127.0.0.1", "192.0.2.1"]
+    assert addresses(model(), etcd_metrics_address="192.0.2.1") == ["127.0.0.1", "192.0.2.1", "10.77.0.21"]
     six = model()
     six["etcd"]["members"][0]["client_url"] = "https://[2001:db8::21]:2379"
     assert addresses(six)[1] == "[2001:db8::21]"

@@ -64,9 +64,9 @@ class Exporter:
             for service, release in self._releases():
                 self.counters.prepare(service, release)
             self.logs.refresh(now)
-            if self.logs.lost:
-                self.counters.add("ironrack_log_files_lost_total", self.logs.lost)
-                self.logs.lost = 0
+            # At 0 as well: a first loss is a rise of a counter only where there was one before.
+            self.counters.add("ironrack_log_files_lost_total", self.logs.lost)
+            self.logs.lost = 0
             access, errors = self.logs.lines()
             while access or errors:
                 self._count(access, errors, now)
@@ -76,16 +76,13 @@ class Exporter:
             self._read = now
 
     def _count(self, access, errors, now):
-        entries = []
-        for line in access + errors:
-            if line.startswith("{"):
-                entries.append(line)
-                continue
+        # An error line holds words of a client, so that nothing in it is an entry.
+        for line in errors:
             broken = break_of(line)
             self.counters.add("ironrack_log_lines_total", result="error")
             if broken:
                 self._breaks.setdefault(broken, []).append(now)
-        for line in entries:
+        for line in access:
             try:
                 entry = json.loads(line)
                 key = key_of(entry)
@@ -127,6 +124,7 @@ class Exporter:
         with self._lock:
             lines = list(self.counters.lines())
             lines += family("ironrack_log_read_timestamp_seconds", "gauge", "When the logs were last read to their end.", {(): self._read})
+            lines += family("ironrack_log_files_unreadable", "gauge", "Logs that this daemon may not read.", {(): self.logs.unreadable})
         generations, weights = {}, {}
         for status in self._configured():
             generations[(("service", status["service"]),)] = status["generation"]

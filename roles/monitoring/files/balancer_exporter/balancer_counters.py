@@ -49,6 +49,9 @@ class Counters:
             self.add("ironrack_upstream_tries_total", 0, status=status, **of)
         for status in STATUSES:
             self.add("ironrack_requests_total", 0, status=status, completion="left" if status == "499" else "complete", **of)
+        # What breaks began well: without a 0 before it, a first burst of broken answers would be no increase.
+        for completion in ("broken", "left"):
+            self.add("ironrack_requests_total", 0, status="200", completion=completion, **of)
         for completion in ("complete", "broken", "left"):
             self.add("ironrack_streams_total", 0, completion=completion, **of)
         for metric, dummy in HISTOGRAMS:
@@ -93,7 +96,7 @@ class Counters:
                 for bound, count in zip(self.bounds + (math.inf,), counts):
                     below += count
                     yield "%s_bucket%s %d" % (name, braces(labels + (("le", "+Inf" if bound == math.inf else "%g" % bound),)), below)
-                yield "%s_sum%s %g" % (name, braces(labels), counts[-1])
+                yield "%s_sum%s %.17g" % (name, braces(labels), counts[-1])
                 yield "%s_count%s %d" % (name, braces(labels), below)
 
 

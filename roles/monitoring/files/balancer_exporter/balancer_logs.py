@@ -51,7 +51,9 @@ class Follower:
         if self._head[0] < min(HEAD, self.offset):
             length = min(HEAD, self.offset)
             self._head = (length, digest_of(os.pread(self._stream.fileno(), length, 0)))
-        return data[:whole].decode("utf-8", "replace").splitlines()
+        # NGINX's own line ends alone: splitlines() knows others, which a client can put into a path or a header.
+        text = data[:whole].decode("utf-8", "replace")
+        return text.rstrip("\n").split("\n") if text else []
 
     def dump(self):
         return {"path": self.path, "identity": self.identity, "offset": self.offset, "head": self._head, "replaced": self.replaced}
@@ -75,6 +77,7 @@ class Logs:
         self._grace = grace
         self.followers = []
         self.lost = 0
+        self.unreadable = 0
 
     def load(self, dumped):
         for known in dumped:
@@ -103,7 +106,7 @@ class Logs:
 
     def refresh(self, now):
         """Find files that are new under their names, and leave those that nobody writes to any more."""
-        present = {}
+        present, self.unreadable = {}, 0
         for pattern in self._patterns:
             for path in sorted(glob.glob(pattern)):
                 try:
@@ -117,6 +120,7 @@ class Logs:
                 try:
                     self.followers.append(Follower(path, open(path, "rb")))
                 except OSError as error:
+                    self.unreadable += 1
                     LOG.error("%s cannot be read: %s", path, error)
         for identity, follower in known.items():
             if identity in present:

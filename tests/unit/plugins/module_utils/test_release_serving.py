@@ -7,6 +7,7 @@ from __future__ import annotations
 import copy
 
 import pytest
+from ansible_collections.ironrack.cluster.plugins.module_utils._nginx.generation import note_line
 from ansible_collections.ironrack.cluster.plugins.module_utils._release import machine, record as records, serving
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.observation import FAIL, Observation
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.plan import plan_rollout, plan_undo
@@ -216,6 +217,46 @@ def test_a_split_that_somebody_moved_stops_no_stop_and_is_not_taken_for_the_reco
         serving.followed(record, wish(RELEASES), moved, 0)
     unknown = Observation(balancers={"lb1": {"generation": 9}})
     assert serving.taken_over(copy.deepcopy(record), unknown, 0) is True
+
+
+def test_a_split_that_was_taken_back_before_a_stop_without_an_api_is_not_given_again():
+    world = World("canary")
+    until(world, "record of gate")
+    record, generation = world.record, world.record["generation"]
+    note = {"mode": NOBODY, "chain": [], "who": "ann", "why": "bad", "when": "2026-01-01T00:00:00Z",
+            "split": {"generation": generation + STRIDE, "weights": {"v1": 100}}}
+    seen = Observation(balancers={name: {"generation": generation + 2 * STRIDE, "weights": {}} for name in ("lb1", "lb2")})
+    after = serving.followed(record, Wish(RELEASES, [], [], "bob", "again"), seen, world.now, note)
+    assert after["rollout"]["phase"] == "back" and after["traffic"]["weights"]["v1"] == 100 and after["traffic"]["serve"] == RELEASES
+    # The record's own split, which its balancers had not got yet, is no reason.
+    note["split"] = {"generation": generation - 1, "weights": {"v1": 100}}
+    assert serving.followed(record, Wish(RELEASES, [], [], "bob", "again"), seen, world.now, note)["rollout"]["phase"] == "forward"
+
+
+def test_an_abort_without_an_api_is_kept_where_somebody_stops_the_service_then():
+    world = World("canary")
+    until(world, "record of gate")
+    generation = world.record["generation"] + STRIDE
+    seen = Observation(balancers={name: {"generation": generation, "weights": {"v1": 100}} for name in ("lb1", "lb2")})
+    after = serving.followed(world.record, Wish(NOBODY, [], [], "bob", "bad"), seen, world.now)
+    assert (after["rollout"]["phase"], after["traffic"]["serve"], after["traffic"]["weights"]["v1"]) == ("back", NOBODY, 100)
+
+
+def test_off_and_on_without_an_api_gets_onto_the_record():
+    world = World("canary")
+    until(world, "record of gate")
+    record = world.record
+    weights = {name: part for name, part in record["traffic"]["weights"].items() if part}
+    seen = Observation(balancers={name: {"generation": record["generation"] + 2 * STRIDE, "weights": weights} for name in ("lb1", "lb2")})
+    after = serving.followed(record, Wish(RELEASES, [], [], "bob", "again"), seen, world.now)
+    assert after["rollout"]["phase"] == "forward" and after["traffic"]["weights"] == record["traffic"]["weights"]
+    assert after["traffic"]["generation"] > record["generation"] + 2 * STRIDE
+
+
+def test_a_reason_of_any_letters_has_room_in_a_balancers_file():
+    long = records.shortened("\u00e4" * 3000)
+    assert len(note_line({"who": records.shortened("\U0001f525" * 500, serving.WHO_BYTES), "why": long})[0]) < 3000 and long.endswith(" ...")
+    assert records.shortened("short") == "short"
 
 
 def test_the_first_record_of_a_service_is_what_its_balancers_have():

@@ -38,6 +38,15 @@ def rules(services=None, cluster=None, **changes):
     return yaml.safe_load(prometheus_rules(cluster or model(), SERVICES if services is None else services, **dict(settings, **changes)))["groups"]
 
 
+def test_a_bound_without_a_bucket_is_refused():
+    buckets = DEFAULTS["monitoring_buckets"]
+    rules(buckets=buckets)
+    with pytest.raises(AnsibleFilterError, match="monitoring_thresholds, latency: 4 is the bound of no bucket"):
+        rules(buckets=buckets, thresholds=dict(DEFAULTS["monitoring_thresholds"], latency=[4, 10]))
+    with pytest.raises(AnsibleFilterError, match="is the bound of no bucket"):
+        rules(buckets=[0.1, 30], thresholds=dict(DEFAULTS["monitoring_thresholds"], latency=[0.1, 30]))
+
+
 def config(cluster=None, services=None, host="ops1", interval=5, evaluation=15):
     return yaml.safe_load(prometheus_config(cluster or model(), SERVICES if services is None else services, host, interval, evaluation))
 
