@@ -136,6 +136,7 @@ def test_every_play_can_be_made_a_plan_and_no_task_of_the_site_opts_out():
     plays = [play for name in ("_model.yml", "site.yml") for play in yaml.safe_load((PLAYBOOKS / name).read_text()) if "hosts" in play]
     assert len(plays) > 3 and {play["check_mode"] for play in plays} == {SWITCHABLE}
     tasks = [task for path in sorted((ROOT / "roles").glob("*/tasks/*.yml")) for task in tasks_of(path)] + tasks_of(PLAYBOOKS / "site.yml")
+    tasks += [task for path in sorted((PLAYBOOKS / "tasks").glob("*.yml")) for task in tasks_of(path)]
     assert len(tasks) > 60
     assert [task["name"] for task in tasks if "hosts" not in task and "check_mode" in task] == []
 

@@ -18,8 +18,9 @@ from ansible_collections.ironrack.cluster.plugins.plugin_utils._plan.html import
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._plan.words import BY_ACTION, describe
 
 ROOT = Path(__file__).resolve().parents[4]
-SITE_ROLES = [ROOT / "roles" / name for name in sorted(set(re.findall(
-    r"^ +name: ironrack\.cluster\.(\w+)$", (ROOT / "playbooks" / "site.yml").read_text(), re.MULTILINE)))]
+SITE = [ROOT / "playbooks" / "site.yml", *sorted((ROOT / "playbooks" / "tasks").glob("*.yml"))]
+SITE_ROLES = [ROOT / "roles" / name for name in sorted({name for path in SITE for name in re.findall(
+    r"^ +name: ironrack\.cluster\.(\w+)$", path.read_text(), re.MULTILINE)})]
 SECRET = "correct horse battery staple"
 
 
@@ -94,7 +95,7 @@ def test_what_is_kept_is_what_the_module_returns(action):
 
 def test_every_action_of_the_site_that_can_change_something_has_its_words():
     sources = [path.read_text() for role in SITE_ROLES for path in sorted((role / "tasks").glob("*.yml"))]
-    sources += [(ROOT / "playbooks" / name).read_text() for name in ("_model.yml", "site.yml")]
+    sources += [path.read_text() for path in (ROOT / "playbooks" / "_model.yml", *SITE)]
     used = set(re.findall(r"^\s+ironrack\.cluster\.(\w+):", "\n".join(sources), re.MULTILINE))
     assert len(used) > 12
     silent = sorted(name for name in used if "ironrack.cluster." + name not in BY_ACTION)
