@@ -158,7 +158,7 @@ def cut_streams(services, reload_timeout):
         return []
     return [problem(
         spec.place_of(service) + ".pod.stream_seconds",
-        "a stream may last %d s, and a balancer cuts it %d s after a reload" % (service["pod"]["stream_seconds"], limit),
+        "a stream may last %s s, and a balancer cuts it %s s after a reload" % (service["pod"]["stream_seconds"], limit),
         "at most load_balancer_worker_shutdown_timeout (%s)" % reload_timeout, "Raise that, run site.yml with the tag load_balancer, or lower this.")
         for service in services if service["pod"]["stream_seconds"] > limit]
 

@@ -199,8 +199,8 @@ HOSTS = (
     ("a control plane or an etcd member is added", ROLLED_OUT, "it joins etcd as a learner, then the cluster; the balancers lead to it once it is ready"),
     ("a balancer is added", ROLLED_OUT, "it is installed, and the others learn of it; llm_service.yml brings it the services, whose policies let it in then"),
     ("a monitoring host is added", ROLLED_OUT,
-     "every host gets its node exporter, etcd serves its metrics to the network by a restart of one member at a time, and the API knows one reader more. Run llm_service.yml after it: "
-     "the services' policies let it in to their pods then"),
+     "every host gets its node exporter, etcd serves its metrics to the network by a restart of one member at a time, and the API knows one reader more. "
+     "Run llm_service.yml after it: the services' policies let it in to their pods then"),
     ("the last monitoring host is taken out", BY_HAND,
      "the exporters run on: systemctl disable --now prometheus-node-exporter, and ironrack-balancer-exporter on balancers"),
     ("a worker is taken out that is still a node", BY_HAND,

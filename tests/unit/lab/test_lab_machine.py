@@ -52,7 +52,8 @@ def test_sysctls_are_noted_raised_and_restored(tmp_path, monkeypatch):
     mine.write("vm.overcommit_memory", "1")  # as a kubelet does
     mine.prepare()  # a second `up` must not note the raised values
     assert sorted(mine.restore()) == [
-        "fs.inotify.max_user_instances: 8192 -> 128", "net.bridge.bridge-nf-call-iptables: 0 -> 1", "net.ipv4.ip_forward: 1 -> 0", "vm.overcommit_memory: 1 -> 0"]
+        "fs.inotify.max_user_instances: 8192 -> 128", "net.bridge.bridge-nf-call-iptables: 0 -> 1",
+        "net.ipv4.ip_forward: 1 -> 0", "vm.overcommit_memory: 1 -> 0"]
     assert mine.restore() == []
 
 

@@ -192,7 +192,8 @@ def test_a_plain_request_carries_its_kinds_and_the_login(tmp_path, monkeypatch):
         "apiVersion": "v1", "kind": "Config", "current-context": "c", "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
         "clusters": [{"name": "c", "cluster": {"server": "https://192.0.2.1:6443"}}], "users": [{"name": "u", "user": {"token": "hunter2"}}]}))
     api = KubeClient(str(path))
-    http = Http(Response(200, {}, b'{"items": []}'), Response(409, {}, b""), Response(404, {}, b"404 page not found\n"), Response(502, {}, b"<html>"), HttpError("cut"))
+    http = Http(Response(200, {}, b'{"items": []}'), Response(409, {}, b""),
+                Response(404, {}, b"404 page not found\n"), Response(502, {}, b"<html>"), HttpError("cut"))
     monkeypatch.setattr(api, "_http", http)
     assert api.request("GET", "/api/v1/secrets", accept="application/json;as=X") == (200, {"items": []})
     assert api.request("PATCH", "/x", body={"a": 1}, content_type="application/merge-patch+json") == (409, {})
