@@ -12,8 +12,7 @@ import time
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.ironrack.cluster.plugins.module_utils._release.serving import told
-from ansible_collections.ironrack.cluster.plugins.module_utils._release.traffic import RELEASES
+from ansible_collections.ironrack.cluster.plugins.module_utils._release.serving import aside, told
 from ansible_collections.ironrack.cluster.plugins.module_utils._rollout.journal import parse
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._release_report import text
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._release_report.data import collect, number_of
@@ -54,7 +53,7 @@ class ActionModule(ActionBase):
                 lines.append("  report: %s" % result["files"]["html"])
         lines = lines or ["service %s has had no rollout" % service]
         record = known.get("record") or {}
-        if arguments["say"] == "status" and (record.get("traffic") or {}).get("serve", RELEASES) != RELEASES:
+        if arguments["say"] == "status" and record and aside(record):
             lines.append("  NOW: " + told(record))
         Display().display("\n".join(lines))
         return dict(result, text="\n".join(lines))

@@ -46,7 +46,6 @@ SOON = 60
 #: explained: as of :func:`.common.compare`.
 Kind = namedtuple("Kind", "name values hosts proof validate explained", defaults=({}, None, None, False, None))
 #: Of a worker after reset.yml.
-ZONE_BY_KUBELET = {"Have the inventory's labels and taints on the nodes": "a kubelet that starts anew brings its zone label itself, where it is the first to"}
 IMAGES = {"Pull the images in the background": "a containerd that does not run tells nobody which images it has"}
 
 
@@ -189,7 +188,7 @@ KINDS = (
          proof=text_on(("cp1", "gpu1", "gpu2"), "https://ops1:5000", "cat", "/etc/containerd/certs.d/_default/hosts.toml")),
     Kind("balancer time-out", {"load_balancer_idle_timeout": "11m"}, proof=text_on(("lb1", "lb2"), "11m", "cat", "/etc/ironrack/nginx/nginx.conf")),
     Kind("SAN", {"cluster_extra_sans": [SAN]}, proof=certificate),
-    Kind("zone", hosts=moved, proof=zone, explained=ZONE_BY_KUBELET),
+    Kind("zone", hosts=moved, proof=zone),
     Kind("audit policy", {"cluster_audit_rules": [{"level": "None", "users": [AUDITED]}]}, proof=audit),
     Kind("proxy", {"cluster_proxy": {"http": PROXY, "https": PROXY}},
          proof=text_on(("cp1", "gpu1"), PROXY, "systemctl", "show", "--property=Environment", "containerd.service")),

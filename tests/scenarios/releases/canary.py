@@ -92,16 +92,15 @@ def turned_back(inventory, size, kind):
         say("release-canary-bad, %s: turned back in %.0f s without any traffic (%s); %d requests, 0 failed" % (kind, ended.seconds, why, len(answers)))
         return
     limit = 2 * INTERVAL + WITHIN if spoiled.within else None
-    late = verdicts.turned_back(load.samples, spoiled.release, names, limit)
-    asked = verdicts.candidate_requests(answers, spoiled.release, begun, over) if begun and over else 0
-    # The promise is about a number of requests; who finds a fault in time with fewer of them keeps it all the more.
-    problems.append(late + too_few(asked, over - begun) if late and asked else late)
+    problems.append(verdicts.turned_back(load.samples, spoiled.release, names, limit))
     service.proved(problems, "the %s canary" % kind)
     most = max(percent for name in names for _moment, percent in verdicts.weights_of(load.samples, spoiled.release, name))
+    asked = verdicts.candidate_requests(answers, spoiled.release, begun, over)
     failed = sum(1 for answer in answers if answer.error)
     problems = [verdicts.blame(answers, begun, over, most)]
     if spoiled.within:
-        problems += [["its weight was %d %%, and %d %% is what is promised about" % (most, FIRST_STEP)] if most != FIRST_STEP else []]
+        problems += [["its weight was %d %%, and %d %% is what is promised about" % (most, FIRST_STEP)] if most != FIRST_STEP else [],
+                     too_few(asked, over - begun)]
     service.proved(problems, "the %s canary" % kind)
     say("release-canary-bad, %s: weight 0 on both balancers %.1f s after its first weight%s; %d of %d requests failed meanwhile, its share of %d %% allows "
         "%d; it got %d requests, none failed before and after (%s)" % (
@@ -114,7 +113,7 @@ def _during(answers, begun, over):
 
 
 def too_few(asked, seconds):
-    """Why a detection that came late breaks no promise: the candidate got fewer requests an interval than that is about."""
+    """Whether a candidate got as many requests an interval as the promise is about."""
     intervals = max(1.0, seconds / INTERVAL)
     if asked >= LEAST_AN_INTERVAL * intervals:
         return []

@@ -165,8 +165,7 @@ def release_host_killed(inventory):
     size = chosen()
     stable, candidate = service.next_release()
     port = service.described(inventory)["balancer"]["port"]
-    # At half of the traffic: a share of 5 % on three pods loses a visible part of it with a host, until its pods are no addresses any more.
-    words = runs.words(candidate, {"lab_steps": [50, 100], "lab_soak": 60, "lab_ready_timeout": 300})
+    words = runs.words(candidate, {"lab_soak": 60, "lab_ready_timeout": 300})
     with Load(inventory, port, size.rate, streams=size.streams) as load:
         load.warm(size.streams // 2)
         with runs.Run(inventory, "rollout_canary", "release-host-killed", words) as run:

@@ -130,16 +130,15 @@ def _evicted(core, pod):
 
 
 def crash(release):
-    """Have a pod's process die without a word. :returns: (what was done, when it was told to)."""
+    """Have a pod's process die without a word. :returns: what was done."""
     pod = _ready(release)
     restarts = _restarts(pod)
     stream(service.core().connect_get_namespaced_pod_exec, pod.metadata.name, service.NAMESPACE, command=["llm", "faults", "die_after_seconds=0.2"],
            stdout=True, stderr=True, stdin=False, tty=False, _request_timeout=10)
-    moment = time.time()
     service.until("the restart of %s" % pod.metadata.name, 60, lambda: any(
         _restarts(one) > restarts for one in service.pods(release) if one.metadata.name == pod.metadata.name))
     _whole(release)
-    return "pod %s crashed" % pod.metadata.name, moment
+    return "pod %s crashed" % pod.metadata.name
 
 
 def _restarts(pod):
@@ -190,10 +189,9 @@ def release_switches(inventory):
             elif len(calls) == size.switches // 2:
                 events.append(drain(serving))
             elif len(calls) == 3 * size.switches // 4:
-                since = time.time()
-                words, moment = crash(serving)
-                events.append(words)
-                excused.append((since - CRASH_BEFORE, moment + CRASH_AFTER))
+                moment = time.time()
+                events.append(crash(serving))
+                excused.append((moment - CRASH_BEFORE, moment + CRASH_AFTER))
             time.sleep(PAUSE)
     both.away()
     samples = [sample for sample in load.samples if sample.at >= before]
