@@ -10,7 +10,8 @@ module: kube_nodes
 short_description: Have the labels and taints of the inventory on the nodes
 version_added: "0.1.0"
 description:
-  - Sets what a node lacks of its labels and taints. A kubelet sets them only when it makes its Node, so a later change needs this.
+  - Sets what a node lacks of its labels and taints. A kubelet sets them when it makes its Node. Of a later change it sets a zone, and only when it
+    starts anew, so this comes before the kubelets do.
   - What came from the inventory once and is no longer there is removed; what others have put on a Node stays.
   - Warns of Nodes that the inventory does not have, with the way out. They are never touched.
 author:
@@ -29,6 +30,11 @@ options:
     type: list
     elements: str
     required: true
+  settled:
+    description: Names of those of O(nodes) whose labels and taints this run has seen to already.
+    type: list
+    elements: str
+    default: []
   spread:
     description:
       - Deployments that are meant to be spread by host or zone, each a namespace and a name with a slash between.
@@ -102,6 +108,8 @@ class Nodes:
         """:returns: the module's result."""
         there = {node["metadata"]["name"]: node for node in self._client.nodes()}
         for name in self._wanted:
+            if name in self._module.params["settled"]:
+                continue
             if name in there:
                 self._bring(name, there[name])
             elif self._module.check_mode:
@@ -194,6 +202,7 @@ def main():
             ARGUMENT_SPEC,
             nodes={"type": "list", "elements": "dict", "required": True},
             known={"type": "list", "elements": "str", "required": True},
+            settled={"type": "list", "elements": "str", "default": []},
             spread={"type": "list", "elements": "str", "default": []},
             spread_wait={"type": "int", "default": 60}),
         supports_check_mode=True)

@@ -20,10 +20,10 @@ CORDON = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule", "ti
 
 
 class Module:
-    def __init__(self, *nodes, check_mode=False, known=("gpu1",), spread=()):
+    def __init__(self, *nodes, check_mode=False, known=("gpu1",), spread=(), settled=()):
         self.check_mode, self.warnings = check_mode, []
         self.params = {"kubeconfig": "/k", "request_timeout": 1, "nodes": list(nodes), "known": list(known), "spread": list(spread),
-                       "spread_wait": 1}
+                       "spread_wait": 1, "settled": list(settled)}
 
     def warn(self, text):
         self.warnings.append(text)
@@ -71,6 +71,13 @@ def test_what_comes_from_the_inventory_comes_and_goes():
     assert gone["nodes"]["gpu1"] == ["no label %s" % ZONE, "no taint gpu=no:NoSchedule"]
     # Others' labels and taints were never touched.
     assert (api.objects["gpu1"]["metadata"]["labels"], api.objects["gpu1"]["spec"]["taints"]) == ({"own": "1"}, [CORDON])
+
+
+def test_what_a_run_has_seen_to_is_not_told_again():
+    api = Api("gpu1", "gpu2")
+    both = [wanted(labels={ZONE: "b"}), wanted("gpu2", labels={ZONE: "b"})]
+    said = kube_nodes.run(Module(*both, known=("gpu1", "gpu2"), settled=("gpu1",), check_mode=True), api)
+    assert said["nodes"] == {"gpu2": ["label %s=b" % ZONE]}
 
 
 def test_a_label_that_was_there_before_is_not_taken_away():
