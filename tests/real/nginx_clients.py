@@ -94,7 +94,7 @@ class Client:
 @contextlib.contextmanager
 def clients(site, count):
     """:returns: keep-alive clients, each with a key of its own, that ask one request after the other until the end of the block."""
-    asking = Clients([target("http://127.0.0.1:%d" % site.port, "web")], get("/", key_field="X-Client"), workers=count, keys=count, pause=0.02)
+    asking = Clients([target("http://127.0.0.1:%d" % site.port, "web")], get("/", key_field="X-Client"), workers=count, keys=count, rate=count / 0.025)
     asking.start()
     try:
         yield asking

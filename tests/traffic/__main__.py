@@ -28,7 +28,7 @@ def options(argv):
     parser.add_argument("--keys", type=int, default=20000, help="client keys; a measured share is as exact as there are keys (%(default)s)")
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--requests", type=int, help="end after so many, if that comes before --seconds")
-    parser.add_argument("--pause", type=float, default=0.02, help="seconds between an answer and the worker's next request")
+    parser.add_argument("--rate", type=float, help="requests a second of all workers together, at most; as fast as they are answered where not given")
     parser.add_argument("--timeout", type=float, default=5.0)
     parser.add_argument("--streams", type=int, default=0, help="how many streams to keep open beside the requests")
     parser.add_argument("--stream-tokens", type=int, default=100)
@@ -44,7 +44,7 @@ def main(argv=None):
     fields = [tuple(part.strip() for part in header.split(":", 1)) for header in chosen.header]
     targets = [client.target(url, chosen.host, chosen.ca) for url in chosen.url]
     asked = client.chat(chosen.tokens, fields=fields, key_field=chosen.key_field) if chosen.tokens else client.get(chosen.path, fields, chosen.key_field)
-    clients = client.Clients(targets, asked, chosen.workers, chosen.keys, chosen.pause, chosen.timeout, chosen.requests)
+    clients = client.Clients(targets, asked, chosen.workers, chosen.keys, chosen.rate, chosen.timeout, chosen.requests)
     running = [clients]
     if chosen.streams:
         held = client.chat(chosen.stream_tokens, stream=True, fields=fields, key_field=chosen.key_field)

@@ -146,21 +146,25 @@ class Background(threading.Thread):
 class Clients(Background):
     """Each worker asks, waits for the answer and asks again, on one connection, with one of its keys after the other.
 
+    They share one timetable: a worker whose answer is slow or never comes delays none but itself, and what it missed is not made up for.
+
     ``answers`` holds what became of each request.
     """
 
-    def __init__(self, targets, request, workers=16, keys=16, pause=0.0, timeout=5.0, limit=None):
+    def __init__(self, targets, request, workers=16, keys=16, rate=None, timeout=5.0, limit=None):
         """:param targets: of :func:`target`; the workers are spread over them.
 
         :param keys: how many client keys, at least one for each worker.
-        :param pause: seconds between an answer and the next request of the worker.
+        :param rate: requests a second of all workers together, at most; None: as fast as they are answered.
         :param timeout: seconds from a request to the end of its answer.
         :param limit: end after so many requests in all; None: at stop().
         """
         super().__init__()
         if not 1 <= workers <= keys:
             raise ValueError("%d workers and %d keys, expected at least one worker and a key for each" % (workers, keys))
-        self._request, self._pause, self._timeout = request, pause, timeout
+        self._request, self._timeout = request, timeout
+        self._apart = 1.0 / rate if rate else 0.0
+        self._next = 0.0
         self._left = float("inf") if limit is None else limit
         self._workers = [([("client-%d" % key) for key in range(number, keys, workers)], Connection(targets[number % len(targets)]))
                          for number in range(workers)]
@@ -176,12 +180,21 @@ class Clients(Background):
 
     async def _ask(self, keys, connection):
         turn = 0
-        while not self.halted and self._left > 0:
+        while True:
+            await self._turn()
+            if self.halted or self._left <= 0:
+                break
             self._left -= 1
             self.answers.append(await self._one(keys[turn % len(keys)], connection))
             turn += 1
-            await asyncio.sleep(self._pause)
         connection.close()
+
+    async def _turn(self):
+        """Wait for the next free moment of the timetable."""
+        now = time.monotonic()
+        at = max(now, self._next)
+        self._next = at + self._apart
+        await asyncio.sleep(at - now)
 
     async def _one(self, key, connection):
         issued, begun = time.time(), time.monotonic()

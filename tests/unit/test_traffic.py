@@ -136,11 +136,24 @@ class TestClients:
             return number != 1
 
         server = serve(behave)
-        clients = client.Clients([server.target], client.get(), 1, 1, pause=0.3, limit=3)
+        clients = client.Clients([server.target], client.get(), 1, 1, rate=3, limit=3)
         clients.start()
         clients.join()
         assert [answer.error for answer in clients.answers] == ["", "closed while idle", ""]
         assert len(server.requests) == 2
+
+    def test_one_that_waits_for_its_answer_delays_no_other(self, serve):
+        def behave(number, connection):
+            if number == 1:
+                time.sleep(0.5)
+            send(connection)
+
+        clients = client.Clients([serve(behave).target], client.get(), 4, 4, rate=100, limit=40)
+        clients.start()
+        clients.join()
+        asked = sorted(answer.issued for answer in clients.answers)
+        # 40 requests are 0.39 s long; four workers that keep a pause each would be behind by a quarter while one of them waits.
+        assert 0.3 <= asked[-1] - asked[0] < 0.48 and max(answer.finished - answer.issued for answer in clients.answers) >= 0.5
 
     def test_an_end_that_was_announced_is_none(self, serve):
         def behave(_number, connection):
@@ -326,7 +339,7 @@ class TestCommand:
     def run(self, server, tmp_path, *words):
         out = tmp_path / "out.json"
         url = "http://%s:%d" % server.target[:2]
-        rc = command.main(["--url", url, "--workers", "2", "--keys", "10", "--requests", "40", "--pause", "0", "--json", str(out), *words])
+        rc = command.main(["--url", url, "--workers", "2", "--keys", "10", "--requests", "40", "--json", str(out), *words])
         return rc, json.loads(out.read_text())
 
     def test_a_good_service(self, serve, tmp_path, capsys):

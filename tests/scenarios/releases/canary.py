@@ -14,18 +14,19 @@ from .size import chosen, soak_for
 
 #: A spoiled release: within: whether errors or latency can show it, so that it has to lose its weight in two looks and WITHIN seconds.
 #: workers: connections of the clients; a request that is slow or hangs holds one for seconds. values: of the inventory's lab_ variables.
-#: held: seconds that a request takes on average, so that the clients keep their rate in spite of it.
-Spoiled = namedtuple("Spoiled", "release within workers values weighted held", defaults=({}, True, 0.0))
+Spoiled = namedtuple("Spoiled", "release within workers values weighted", defaults=({}, True))
 SPOILED = {
-    "errors": Spoiled("bad-errors", True, 24, held=0.02),
-    "slow": Spoiled("bad-slow", True, 120, held=0.17),
-    "hanging": Spoiled("bad-hanging", True, 160, held=0.32),
+    "errors": Spoiled("bad-errors", True, 24),
+    "slow": Spoiled("bad-slow", True, 120),
+    "hanging": Spoiled("bad-hanging", True, 160),
     "dying": Spoiled("bad-dying", False, 24),
     # It never gets ready, and so never any traffic: it is turned back when its time is over.
     "unready": Spoiled("bad-unready", False, 24, {"lab_ready_timeout": 75}, False),
     "leaking": Spoiled("bad-leaking", False, 24, {"lab_steps": [5, 100], "lab_soak": 150}),
 }
 INTERVAL, WITHIN, LEAST_AN_INTERVAL = 10, 10, 125
+#: Requests a second, of which the first step's share is what the promise is about, with a tenth more.
+RATE = 280
 FIRST_STEP = 5
 #: Seconds of requests after a rollout, which show that its end cost nobody anything.
 AFTER = 5
@@ -73,7 +74,7 @@ def turned_back(inventory, size, kind):
     values = dict({"lab_look_interval": INTERVAL}, **spoiled.values)
     description = service.described(inventory, values)
     rollouts = service.record().get("rollouts", 0)
-    with Load(inventory, description["balancer"]["port"], size.rate, spoiled.workers, held=spoiled.held) as load:
+    with Load(inventory, description["balancer"]["port"], RATE, spoiled.workers) as load:
         load.warm()
         ended = runs.to_end(inventory, "rollout_canary", "release-canary-bad-" + kind, runs.words(spoiled.release, values))
         time.sleep(AFTER)

@@ -17,8 +17,8 @@ FAULTS = ("errors", "slow", "hanging", "dying", "unready", "leaking")
 INTENTS = ("deploy", "wait_ready", "warm_up", "add_upstream", "set_weight", BETWEEN, "gate", "promote", "keep", "remove_upstream", "scale_down", "delete")
 
 SIZES = {
-    "short": Size("short", 20000, 20, 50, 300, 420, 2000, 15, ("errors",), (BETWEEN, "gate", "remove_upstream")),
-    "long": Size("long", 100000, 20, 50, 300, 1500, 20000, 30, FAULTS, INTENTS),
+    "short": Size("short", 20000, 20, 50, 200, 420, 2000, 15, ("errors",), (BETWEEN, "gate", "remove_upstream")),
+    "long": Size("long", 100000, 20, 50, 200, 1500, 20000, 30, FAULTS, INTENTS),
 }
 #: Keys of clients. A share is as exact as there are keys: docs/figures.md.
 KEYS = 20000
