@@ -235,6 +235,8 @@ options:
     description:
       - The log, a JSON object for each request. C(/var/log/nginx/service-NAME.log) where left out.
       - Errors of the service stand beside it, in C(service-NAME-error.log).
+      - The role ironrack.cluster.load_balancer rotates what is in C(/var/log/nginx), and ironrack.cluster.monitoring counts requests from the logs
+        that C(monitoring_balancer_logs) matches. A log elsewhere is for the site to rotate and to name there; gates have no data otherwise.
     type: path
   config:
     description: NGINX's main configuration, which includes C(*.conf) of O(folder).
