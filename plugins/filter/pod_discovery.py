@@ -18,20 +18,10 @@ author:
 description:
   - Names the API, the certificate to ask it with, the services and the labels that their pods have.
   - Fails with all that is wrong with its input at once.
+extends_documentation_fragment:
+  - ironrack.cluster.monitoring
+  - ironrack.cluster.monitoring.host
 options:
-  _input:
-    description: The model, as M(ironrack.cluster.cluster_model) returns it.
-    type: dict
-    required: true
-  services:
-    description: The inventory's C(llm_services).
-    type: list
-    elements: dict
-    required: true
-  host:
-    description: The monitoring host's name.
-    type: str
-    required: true
   interval:
     description: Seconds between two questions.
     type: int

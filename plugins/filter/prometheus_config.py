@@ -20,20 +20,10 @@ description:
   - Scrapes hosts, balancers, etcd, API servers, kubelets and containers as the model has them, OpenSearch where its groups have hosts, and the pods
     of each service as the API has them.
   - Fails with all that is wrong with its input at once.
+extends_documentation_fragment:
+  - ironrack.cluster.monitoring
+  - ironrack.cluster.monitoring.host
 options:
-  _input:
-    description: The model, as M(ironrack.cluster.cluster_model) returns it.
-    type: dict
-    required: true
-  services:
-    description: The inventory's C(llm_services).
-    type: list
-    elements: dict
-    required: true
-  host:
-    description: The monitoring host's name.
-    type: str
-    required: true
   interval:
     description: Seconds between scrapes of what gates read, balancers and pods.
     type: int

@@ -20,16 +20,9 @@ description:
   - Makes rules under the metric names of sloth for each objective of each service, burn-rate alerts on two windows, alerts on thresholds, on data
     that does not come, and on alerts that nobody has ended.
   - Fails with all that is wrong with its input at once.
+extends_documentation_fragment:
+  - ironrack.cluster.monitoring
 options:
-  _input:
-    description: The model, as M(ironrack.cluster.cluster_model) returns it.
-    type: dict
-    required: true
-  services:
-    description: The inventory's C(llm_services).
-    type: list
-    elements: dict
-    required: true
   slos:
     description: The objectives, as C(monitoring_slos) of the role monitoring has them.
     type: list

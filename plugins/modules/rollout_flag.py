@@ -22,16 +22,9 @@ author:
 extends_documentation_fragment:
   - ironrack.cluster.kube_auth
   - ironrack.cluster.kube_auth.timeout
+  - ironrack.cluster.rollout
   - ironrack.cluster.attributes.predicts
 options:
-  namespace:
-    description: The service's namespace.
-    type: str
-    required: true
-  service:
-    description: The service's name.
-    type: str
-    required: true
   request:
     description: What is asked for.
     type: str

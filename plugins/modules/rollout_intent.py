@@ -24,15 +24,8 @@ author:
 extends_documentation_fragment:
   - ironrack.cluster.kube_auth
   - ironrack.cluster.kube_auth.timeout
+  - ironrack.cluster.rollout
 options:
-  namespace:
-    description: The service's namespace.
-    type: str
-    required: true
-  service:
-    description: The service's name, a DNS label.
-    type: str
-    required: true
   request:
     description:
       - What is asked for. One that is under way or done already is no error and changes nothing, but for V(promote), which ends one gate.

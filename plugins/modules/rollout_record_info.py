@@ -17,16 +17,8 @@ author:
 extends_documentation_fragment:
   - ironrack.cluster.kube_auth
   - ironrack.cluster.kube_auth.timeout
+  - ironrack.cluster.rollout
   - ironrack.cluster.attributes.no_diff
-options:
-  namespace:
-    description: The service's namespace.
-    type: str
-    required: true
-  service:
-    description: The service's name.
-    type: str
-    required: true
 attributes:
   check_mode:
     description: Only reads.
