@@ -1,10 +1,14 @@
 # Copyright (c) 2026, ironrack.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The service comes up from its description: as the check run said, once, and spread over the zones."""
+"""The service comes up from its description: as the check run said, once, and spread over the zones. Its requests are counted, each once, also
+while a log is rotated.
+"""
 from __future__ import annotations
 
+import re
 import subprocess
+import urllib.request
 from collections import Counter
 
 from kubernetes import client, config
@@ -17,8 +21,9 @@ from . import runs, service, verdicts
 from .load import Load
 
 ZONE_LABEL = "topology.kubernetes.io/zone"
-#: Requests that each balancer answers before it counts as serving.
+#: Requests that each balancer answers before it counts as serving, and again after its log was rotated.
 FEW = 200
+EXPORTER, ROTATION = "http://%s:9145/metrics", "/etc/logrotate.d/ironrack-nginx"
 
 
 def objects():
@@ -98,13 +103,35 @@ def release_up(inventory):
     service.proved([uneven(spread, description["replicas"]), wrong], "pods of %s" % stable)
     asked = {name: _answered(inventory, description["balancer"]["port"], name, stable) for name in service.balancers(inventory)}
     say("release-up: %.0f s, changed=0 again in %.0f s; %s; pods by zone %s, reached by %s and by no control plane; answered by %s "
-        "alone: %s" % (
+        "alone: %s, each counted once although the logs were rotated meanwhile" % (
             seconds, again, ", ".join("%d %s" % (len(names), kind) for kind, names in sorted(made.items())), spread, ", ".join(who), stable,
             ", ".join("%d of %d requests at %s" % (part["sent"] - part["failed"], part["sent"], name) for name, part in sorted(asked.items()))))
 
 
+def counted(address):
+    """:returns: how many requests of the service a balancer's exporter has counted. :raises OSError: where it does not answer."""
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(EXPORTER % address, timeout=10) as answer:
+        return count_of(answer.read().decode())
+
+
+def count_of(text):
+    """:param text: what an exporter says. :returns: the requests of the service in it."""
+    lines = re.findall(r'^ironrack_requests_total\{([^}]*)\} (\S+)$', text, re.MULTILINE)
+    return int(sum(float(number) for labels, number in lines if 'service="%s"' % service.NAME in labels.split(",")))
+
+
 def _answered(inventory, port, name, release):
+    """Ask one balancer, and rotate its logs meanwhile."""
+    address = service.balancers(inventory)[name]
+    before = counted(address)
     with Load(inventory, port, 100, only=(name,)) as load:
         service.until("%d answers of %s" % (FEW, name), 60, lambda: len(load.answers) >= FEW)
-    service.proved([verdicts.failures(load.answers, FEW), verdicts.only(load.answers, release, load.begun, FEW)], "clients of %s" % name)
+        on(name, "sudo", "logrotate", "--force", ROTATION)
+        service.until("%d more answers of %s" % (FEW, name), 60, lambda: len(load.answers) >= 2 * FEW)
+    sent = len(load.answers)
+    service.until("a count of %d requests on %s" % (sent, name), 30, lambda: counted(address) - before == sent)
+    lines = on(name, "sudo", "cat", "/var/log/nginx/service-%s.log" % service.NAME).count("\n")
+    service.proved([
+        verdicts.failures(load.answers, FEW), verdicts.only(load.answers, release, load.begun, FEW),
+        [] if 0 < lines < sent else ["after the rotation the log has %d of %d lines" % (lines, sent)]], "clients of %s" % name)
     return tally.summarise(load.answers)

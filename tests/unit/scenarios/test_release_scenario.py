@@ -132,6 +132,14 @@ class TestParts:
             "-e", '{"lab_soak": 15, "rollout_override_reason": "why", "rollout_release": "v2", "rollout_service": "chat"}']
         assert "override" not in runs.words(override=None)[1]
 
+    def test_only_the_services_own_requests_are_counted(self):
+        text = "\n".join((
+            '# TYPE ironrack_requests_total counter', 'ironrack_requests_total{service="chat",release="v1",status="200",completion="complete"} 40',
+            'ironrack_requests_total{service="chat",release="v2",status="502",completion="complete"} 2',
+            'ironrack_requests_total{service="chats",release="v1",status="200",completion="complete"} 7',
+            'ironrack_upstream_tries_total{service="chat",release="v1",status="200"} 9', ""))
+        assert up.count_of(text) == 42 and up.count_of("") == 0
+
     def test_a_wait_is_bounded_and_names_what_it_saw_last(self):
         with pytest.raises(NotProved, match="the end did not come within 0 s; last seen"):
             service.until("the end", 0.02, lambda: False, 0.01)
