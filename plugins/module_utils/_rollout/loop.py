@@ -45,7 +45,7 @@ class Loop:
         self._clock, self._sleep = world.clock, world.sleep
         self._interval = world.service["look_interval"]
         self._events, self.remarks, self._changed, self._line, self._intent, self._record = [], [], False, "", {}, None
-        self._doer = Doer(self)
+        self._doer, self._silence = Doer(self), None
 
     # what the parts use ----------------------------------------------------------------------------------------------------------------
 
@@ -59,6 +59,10 @@ class Loop:
     def found(self, record, changed=False):
         """Take over what was read before the engine is asked."""
         self._record, self._changed = record, self._changed or changed
+
+    def unheard(self, error):
+        """No API heard what was asked for: it is said to the balancers now, and to the API later."""
+        self.memory["unasked"], self._silence = str(error), error
 
     def give_back(self):
         """This run ends before the rollout: the lock is free for the next one."""
@@ -124,6 +128,10 @@ class Loop:
 
     def _look(self):
         """:returns: the result of this call, or seconds until the next look."""
+        silence, self._silence = self._silence, None
+        if silence:
+            # It was silent a moment ago: to ask it twice more before the traffic moves would cost two time-outs.
+            return self._blind(silence, self._world.look(releases=False))
         seen = self._world.look()
         try:
             try:

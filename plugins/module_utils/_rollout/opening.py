@@ -117,7 +117,8 @@ def _undo(loop):
     except IronrackError as error:
         if not is_silent(error):
             raise
-        memory.update(urgent=UNDONE, unasked=str(error))
+        memory["urgent"] = UNDONE
+        loop.unheard(error)
         return None
     rollout = record and record["rollout"]
     if rollout and rollout["plan"]["strategy"] != UNDO and not rollout["released"] and loop.wish["release"] in ("", rollout["plan"]["stable"]):
@@ -139,7 +140,7 @@ def _flag(loop):
     except IronrackError as error:
         if request != ABORT or not is_silent(error):
             raise
-        loop.memory["unasked"] = str(error)
+        loop.unheard(error)
         return None
 
 

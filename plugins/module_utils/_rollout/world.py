@@ -54,8 +54,13 @@ class World:
         known = dict(self.service["releases"], **{name: one for name, one in described.items() if one})
         return Releases(self._request, dict(self.service, releases=known), self.zones)
 
-    def look(self):
-        """:returns: :class:`Seen`."""
+    def look(self, releases=True):
+        """:param releases: whether to ask the API for them.
+
+        :returns: :class:`Seen`.
+        """
+        if not releases:
+            return Seen(None, *self._balancers.look())
         try:
             releases = self._releases({}).look()
         except IronrackError as error:

@@ -50,18 +50,21 @@ def finish(inventory, record):
         service.until("the end of the rollout", 120, lambda: not service.record()["rollout"])
 
 
-def back(inventory, name, late, abort):
+def back(inventory, name, late, drivers):
     """Wait until a balancer that has power again answers clients. Whoever drives the way back brings it the traffic; where nobody does, an operator.
 
+    :param drivers: the runs that may.
     :returns: who brought it, in words. :raises NotProved: where it never answers.
     """
     def answers():
         return sum(1 for answer in list(late.answers) if answer.release) >= LEAST
 
-    begun = time.monotonic()
-    while time.monotonic() < begun + (BACK_WITHIN if abort.alive() else HELD):
+    begun = quiet = time.monotonic()
+    while time.monotonic() < min(begun + BACK_WITHIN, quiet + HELD):
         if answers():
-            return "the abort that was still under way" if abort.alive() else "nobody else"
+            return "the way back that was still under way"
+        if any(driver.alive() for driver in drivers):
+            quiet = time.monotonic()
         time.sleep(1)
     # Until then each step of the way back has a newer generation than the record that is read here.
     service.until("the end of the way back", BACK_WITHIN, lambda: not service.record()["rollout"])
@@ -91,7 +94,7 @@ def release_balancer_away(inventory):
                     with Load(inventory, port, 50, only=(away,)) as late:
                         started = time.time()
                         lab(inventory, "start", away)
-                        brought = back(inventory, away, late, abort)
+                        brought = back(inventory, away, late, (abort, run))
                         time.sleep(AFTER)
                     aborted = abort.wait()
             finally:
@@ -112,40 +115,40 @@ def release_balancer_away(inventory):
 
 
 def release_api_down(inventory):
-    """Every control plane stands still; an abort moves the traffic all the same, and the record follows when they are back."""
+    """Every control plane loses its power; an abort moves the traffic all the same, and the record follows when they are back."""
     size = chosen()
     stable, candidate = service.next_release()
     port = service.described(inventory)["balancer"]["port"]
     planes = sorted(name for name, entry in hosts_of(inventory).items() if "control_plane" in entry["groups"])
-    paused, unanswered = [], ""
+    off, unanswered = [], ""
     with Load(inventory, port, size.rate / 2) as load:
         load.warm()
         with half(inventory, candidate, "release-api-down", load) as run:
             try:
                 for plane in planes:
-                    lab(inventory, "pause", plane)
-                    paused.append(plane)
+                    lab(inventory, "kill", plane)
+                    off.append(plane)
                 try:
                     service.record()
                 except service.Unanswered as silence:
                     unanswered = str(silence)
                 else:
-                    raise NotProved("the API answers although %s stand still: nothing would be proved" % ", ".join(planes))
+                    raise NotProved("the API answers although %s have no power: nothing would be proved" % ", ".join(planes))
                 asked = time.time()
                 with runs.Run(inventory, "rollout_abort", "release-api-down-abort", runs.words()) as abort:
                     service.until("weight 0 on every balancer", MOVE_WITHIN, lambda: set(load.weights(candidate).values()) == {0})
                     _begun, moved = verdicts.traffic_of(load.samples, candidate, list(load.balancers))
-                    _back(inventory, paused)
+                    _back(inventory, off)
                     aborted = abort.wait()
             finally:
-                _back(inventory, paused)
+                _back(inventory, off)
             service.until("an answer of the API", 180, service.record)
             ended = run.wait()
         finish(inventory, "release-api-down-finish")
         time.sleep(AFTER)
     service.keep("api-down", {"requests": load.summary(), "abort": aborted.status, "rollout": ended.status, "silence": unanswered})
     service.proved([verdicts.failures(load.answers, size.rate * 10), verdicts.clean(service.state(inventory), ("rolled_back",), stable)], "no API")
-    say("release-api-down: with %s paused (%s) the abort had moved the traffic %.1f s after its command; when the API was back the record ended as rolled "
+    say("release-api-down: with %s off (%s) the abort had moved the traffic %.1f s after its command; when the API was back the record ended as rolled "
         "back; %d requests, 0 failed" % (", ".join(planes), unanswered, moved - asked, len(load.answers)))
 
 
@@ -154,10 +157,10 @@ def _moment(entry):
     return datetime.datetime.fromisoformat(entry["when"].replace("Z", "+00:00")).timestamp()
 
 
-def _back(inventory, paused):
-    """Let hosts go on, each once."""
-    while paused:
-        lab(inventory, "unpause", paused.pop())
+def _back(inventory, off):
+    """Give hosts their power back, each once."""
+    while off:
+        lab(inventory, "start", off.pop())
 
 
 def release_host_killed(inventory):
@@ -165,7 +168,8 @@ def release_host_killed(inventory):
     size = chosen()
     stable, candidate = service.next_release()
     port = service.described(inventory)["balancer"]["port"]
-    words = runs.words(candidate, {"lab_soak": 60, "lab_ready_timeout": 300})
+    # Half of the traffic and as many pods: what is lost with the host is the same share of both, as the promise says.
+    words = runs.words(candidate, {"lab_steps": [50, 100], "lab_soak": 60, "lab_ready_timeout": 300})
     with Load(inventory, port, size.rate, streams=size.streams) as load:
         load.warm(size.streams // 2)
         with runs.Run(inventory, "rollout_canary", "release-host-killed", words) as run:
@@ -183,10 +187,12 @@ def release_host_killed(inventory):
         time.sleep(AFTER)
     excused = [(killed - 1, killed + SUFFER)]
     lost = [one for one in [*load.answers, *load.streams] if one.error and verdicts.within(one, excused)]
+    cut = [stream for stream in load.streams if stream.end != tally.COMPLETE and not verdicts.within(stream, excused)]
     blamed = [entry for entry in service.record()["history"] if entry["what"].startswith("roll back") and _moment(entry) >= killed - 1]
     service.keep("host-killed", {"requests": load.summary(), "lost": len(lost), "status": ended.status, "blamed": blamed})
     service.proved([
-        ["the canary was blamed: %s" % entry.get("why") for entry in blamed], verdicts.failures(load.answers, size.rate * 10, excused),
+        ["the canary was blamed: %s" % entry.get("why") for entry in blamed],
+        ["%d streams were lost later than with the host, as %s" % (len(cut), cut[0])] if cut else [], verdicts.failures(load.answers, size.rate * 10, excused),
         verdicts.clean(service.state(inventory), ("promoted",), candidate)], "a lost host")
     say("release-host-killed: %s lost its power for %d s at a gate, with pods of both releases; %s was not blamed and took over in %.0f s; %d requests, "
         "lost with the host %d requests and %d streams, else 0" % (

@@ -55,7 +55,7 @@ class Sim:
         self.silent, self.down, self.told, self.judged, self.lines, self.calls = False, set(), [], [], [], 0
         self.pins, self.versions, self.policy, self.unready = [], 0, "go", False
         self.runs = 0
-        self.before_look = []
+        self.before_look, self.unanswered = [], 0
 
     # the parts of a World --------------------------------------------------------------------------------------------------------------
 
@@ -84,14 +84,16 @@ class Sim:
         return {"service": "chat", "generation": generation, "asked": routing, "served": routing, "weights": {k: v for k, v in weights.items() if v},
                 "releases": [{"name": name, "host": "h", "port": 8080} for name in releases]}
 
-    def look(self):
+    def look(self, releases=True):
         for act in self.before_look:
             act()
+        self.unanswered += self.silent and releases
         statuses = {name: None if name in self.down else copy.deepcopy(one) for name, one in self.balancers.items()}
-        return Seen(None if self.silent else copy.deepcopy(self.releases), statuses, set())
+        return Seen(None if self.silent or not releases else copy.deepcopy(self.releases), statuses, set())
 
     def request(self, method, path, body=None, accept="", content_type="application/json"):
         if self.silent:
+            self.unanswered += 1
             raise KubeUnreachable("the API did not answer")
         return self.api.answer(method, path, body, content_type)
 

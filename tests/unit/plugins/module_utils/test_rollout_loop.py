@@ -172,6 +172,14 @@ def test_an_abort_without_an_api_moves_the_traffic_and_the_record_follows(sim):
     assert sim.drive("continue")["result"] == "rolled_back" and "v2" not in sim.releases
 
 
+def test_an_abort_waits_for_a_silent_api_once_before_it_moves_the_traffic(sim):
+    state = sim.drive("begin", stop=lambda result: sim.weights()[-1:] == [5])["state"]
+    assert state
+    sim.silent, sim.unanswered = True, 0
+    result = sim.call({}, "abort")
+    assert (result["need"], result["upstream"]["weight"], sim.unanswered) == ("balancers", 0, 1)
+
+
 def test_an_undo_without_an_api_goes_back_to_the_warm_release_and_does_not_undo_itself(sim):
     sim.drive("begin", stop=lambda result: result["intent"]["kind"] == "keep")
     assert sim.balancers["lb1"]["weights"] == {"v2": 100}
