@@ -14,10 +14,12 @@ from ansible_collections.ironrack.cluster.lab.llm import settings as application
 from ansible_collections.ironrack.cluster.plugins.module_utils._nginx import traffic
 from ansible_collections.ironrack.cluster.plugins.module_utils._release import settings as rollouts
 from ansible_collections.ironrack.cluster.plugins.module_utils._slo import spec
+from ansible_collections.ironrack.cluster.plugins.module_utils._service import probe
 from ansible_collections.ironrack.cluster.plugins.modules.nginx_upstream import SPEC
+from ansible_collections.ironrack.cluster.plugins.plugin_utils._pipeline import data
 
 from tests.scenarios.common import ROOT, NotProved
-from tests.scenarios.releases import budget, canary, killed, load, runs, service, size, up
+from tests.scenarios.releases import budget, canary, killed, load, pipeline, runs, service, serving, size, up
 from tests.scenarios.releases.verdicts import Sample
 
 VALUES = yaml.safe_load((ROOT / "inventories" / "lab-releases" / "group_vars" / "all" / "releases.yml").read_text())
@@ -158,3 +160,28 @@ class TestParts:
         assert moments == sorted(moments) and moments[0] <= now - 30.9 * 86400 and now - moments[-1] < budget.LATELY + 2 * budget.STEP
         # A hundredth of the requests is ten times what 99.9 % allow.
         assert budget.BAD / budget.TOTAL > 1 - 0.999
+
+
+class TestServing:
+    @pytest.mark.parametrize("status, retry_after, right", [(503, "5", True), (503, "", False), (503, "0", False), (200, "5", False), (502, "5", False)])
+    def test_off_is_a_clear_answer(self, status, retry_after, right):
+        assert serving.is_off(serving.Seen(status, retry_after, "")) is right
+
+    def test_what_is_no_503_is_told(self):
+        def answer(error):
+            return SimpleNamespace(issued=5, finished=5.1, error=error)
+
+        answers = [answer("HTTP 503"), answer(""), answer("HTTP 502"), answer("no answer: the connection ended")]
+        assert serving.unlike_off(answers, [(4, 6)]) == answers[2:] and serving.unlike_off(answers, [(6, 7)]) == []
+
+
+class TestPipeline:
+    def test_the_description_of_the_lab_has_tests_that_can_be_meant(self):
+        text = (ROOT / "inventories/lab-releases/group_vars/all/releases.yml").read_text()
+        chat = yaml.safe_load(text)["llm_services"][0]
+        assert probe.problems(chat["pipeline"]["tests"]) == [] and probe.problems(chat["pipeline"]["staging"]["tests"]) == []
+
+    def test_stages_by_their_verdicts(self):
+        told = data.collect("chat", "v2", "canary", "", [{"stage": "validation", "verdict": "pass"}, {"stage": "testing", "verdict": "fail"}], {}, {}, False)
+        found = pipeline.verdicts_of(told)
+        assert tuple(found) == pipeline.STAGES and found["testing"] == "fail" and found["production"] == "skipped"
