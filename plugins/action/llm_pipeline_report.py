@@ -18,7 +18,7 @@ class ActionModule(ActionBase):
     """Runs on the controller only."""
 
     _requires_connection = False
-    _VALID_ARGS = frozenset(("service", "release", "strategy", "reason", "stages", "before", "after", "began", "path", "fail"))
+    _VALID_ARGS = frozenset(("service", "release", "strategy", "reason", "stages", "before", "after", "began", "failure", "path", "fail"))
 
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
@@ -31,11 +31,12 @@ class ActionModule(ActionBase):
             "before": {"type": "dict", "default": {}},
             "after": {"type": "dict", "default": {}},
             "began": {"type": "bool", "default": False},
+            "failure": {"type": "str", "default": ""},
             "path": {"type": "path", "required": True},
             "fail": {"type": "bool", "default": True},
         })[1]
         data = collect(arguments["service"], arguments["release"], arguments["strategy"], arguments["reason"], arguments["stages"],
-                       arguments["before"], arguments["after"], arguments["began"])
+                       arguments["before"], arguments["after"], arguments["began"], arguments["failure"])
         data["made_at"] = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
         files = names(arguments["path"])
         if not self._task.check_mode:
@@ -43,7 +44,7 @@ class ActionModule(ActionBase):
             Display().display("Report: %s" % files["html"])
         # A report is a reading, not a state: it never counts as a change of what it reads.
         result.update(changed=False, verdict=data["verdict"], headline=data["headline"], files=files)
-        if arguments["fail"] and data["verdict"] != "pass" and not self._task.check_mode:
+        if arguments["fail"] and data["verdict"] != "pass" and (arguments["failure"] or not self._task.check_mode):
             reasons = ["%s: %s%s" % (one["stage"], one["verdict"], ", " + one["why"] if one["why"] else "")
                        for one in data["stages"] if one["verdict"] not in ("pass", "skipped")]
             result.update(failed=True, msg="%s (report: %s)\n- %s" % (data["headline"], files["html"], "\n- ".join(reasons or ["not all stages were done"])))

@@ -54,13 +54,17 @@ options:
     description: Whether all stages before production passed, so that it was begun.
     type: bool
     default: false
+  failure:
+    description: Why whoever drove it in production was refused or did not get to its end; empty where it did.
+    type: str
+    default: ""
   fail:
     description: Whether the task fails where the verdict is no pass, after the report was written.
     type: bool
     default: true
 attributes:
   check_mode:
-    description: In check mode nothing is written, and it does not fail.
+    description: In check mode nothing is written, and it fails for O(failure) only.
     support: full
 notes:
   - This is an action plugin; it runs on the controller.

@@ -65,6 +65,20 @@ options:
     description: The Pod Security level of namespaces without a label.
     type: str
     default: baseline
+  namespaces:
+    description: Further namespaces that have to be there, for what no service makes one, each with C(name) and C(where), the setting that names it.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: The namespace.
+        type: str
+        required: true
+      where:
+        description: The setting that names it.
+        type: str
+        required: true
   found:
     description: Problems that were found elsewhere, to be told with these.
     type: list
@@ -148,6 +162,13 @@ def room_of(services, params, client):
     return found
 
 
+def missing_namespaces(wanted, client):
+    """:returns: the problems of namespaces that are named and not there."""
+    api = ServiceApi(client().request, "")
+    return [problem(one["where"], "there is no namespace %s" % one["name"], "one that is there", "Make it: kubectl create namespace %s" % one["name"])
+            for one in wanted if not api.get(api.path(NAMESPACE, one["name"]))]
+
+
 def cut_streams(services, reload_timeout):
     """:returns: the problems of services whose streams outlive the balancers' patience with old connections.
 
@@ -173,6 +194,8 @@ def run(params, client):
     found += cut_streams(sound, params["reload_timeout"])
     if params["cluster_exists"] and sound:
         found += room_of(sound, params, client)
+    if params["cluster_exists"] and params["namespaces"]:
+        found += missing_namespaces(params["namespaces"], client)
     found += params["found"]
     if found:
         raise RolloutRefused(found)
@@ -193,6 +216,8 @@ def main():
             taken_ports={"type": "list", "elements": "dict", "default": [], "options": taken},
             reload_timeout={"type": "str", "default": ""},
             pod_security={"type": "str", "default": "baseline"},
+            namespaces={"type": "list", "elements": "dict", "default": [], "options": {
+                "name": {"type": "str", "required": True}, "where": {"type": "str", "required": True}}},
             found={"type": "list", "elements": "dict", "default": []},
             cluster_exists={"type": "bool", "default": True}),
         supports_check_mode=True)

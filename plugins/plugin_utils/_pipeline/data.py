@@ -13,29 +13,31 @@ VERDICTS = (PASS, FAIL, INCONCLUSIVE, SKIPPED)
 NOT_REACHED = "a stage before it did not pass"
 
 
-def collect(service, release, strategy, reason, stages, before, after, began):
+def collect(service, release, strategy, reason, stages, before, after, began, failure=""):
     """Bring the stages of a pipeline together.
 
     :param stages: of those before production that were reached: stage, verdict, why, checks (name, verdict, why), began and ended (seconds since 1970).
     :param before: the record of the service's rollouts before; empty where there was none.
     :param after: the one after; empty where it was not read.
     :param began: whether all stages before production passed, so that it was begun.
+    :param failure: why whoever drove it in production was refused or gave up; empty where it came to its end.
     :returns: the data that the page and the JSON report are made of.
     """
     reached = {one.get("stage"): one for one in stages}
     if began:
-        reached["production"] = production(before, after, release)
+        reached["production"] = production(before, after, release, failure)
     told = [_stage(name, reached.get(name)) for name in STAGES]
     verdict, was, now = _overall(told), before.get("stable") or "", after.get("stable") or ""
     return {"service": service, "release": release, "strategy": strategy, "reason": reason, "verdict": verdict, "stable_before": was,
             "stable_after": now, "headline": _headline(verdict, service, release, told, was, now), "stages": told}
 
 
-def production(before, after, release):
+def production(before, after, release, failure=""):
     """:returns: the stage of production, by what the record says, whoever has driven the rollout.
 
     :param before: the record before.
     :param after: the record after.
+    :param failure: why whoever drove it was refused or gave up.
     """
     last, rollout = after.get("last") or {}, after.get("rollout") or {}
     if (last.get("rollout") or 0) > (before.get("rollouts") or 0) and last.get("candidate") == release:
@@ -44,7 +46,10 @@ def production(before, after, release):
                 "why": "%s: %s" % (str(last.get("result")).replace("_", " "), last.get("why") or "no reason is on record")}
     if rollout.get("number"):
         return {"stage": "production", "verdict": INCONCLUSIVE,
-                "why": "rollout %d is under way, and goes %s: rollout_status says where it stands" % (rollout["number"], rollout.get("phase"))}
+                "why": "rollout %d is under way, and goes %s: rollout_status says where it stands%s" % (
+                    rollout["number"], rollout.get("phase"), "; this run ended before: %s" % failure if failure else "")}
+    if failure:
+        return {"stage": "production", "verdict": FAIL, "why": failure}
     return {"stage": "production", "verdict": INCONCLUSIVE, "why": "it was to begin, and the record has no end of it"}
 
 

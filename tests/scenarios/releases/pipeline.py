@@ -38,6 +38,15 @@ def trials():
     return ["%s/%s" % (one.metadata.namespace, one.metadata.name) for one in listed.items if "trial-" in one.metadata.name]
 
 
+def have_namespace(name):
+    """Have a namespace, as a site has that stages releases."""
+    try:
+        service.core().create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=name)), _request_timeout=10)
+    except client.ApiException as error:
+        if error.status != 409:
+            raise
+
+
 def words(release):
     """:returns: the words of a run for a release."""
     return runs.words(release, {"rollout_reason": REASON, "lab_soak": chosen().soak})
@@ -47,7 +56,9 @@ def release_pipeline(inventory):
     """One that fails its tests never reaches a client; a good one is promoted, and one page says all of it."""
     size = chosen()
     stable, candidate = service.next_release()
-    port, before = service.described(inventory)["balancer"]["port"], service.record().get("rollouts", 0)
+    description, before = service.described(inventory), service.record().get("rollouts", 0)
+    port, staging = description["balancer"]["port"], description["pipeline"]["staging"]["namespace"]
+    have_namespace(staging)
     with Load(inventory, port, size.rate) as load:
         load.warm()
         bad = runs.to_end(inventory, "release_pipeline", "release-pipeline-bad", words(BAD))

@@ -47,6 +47,11 @@ def unlike_off(answers, times):
     return [answer for answer in answers if answer.error and verdicts.within(answer, times) and answer.error != OFF]
 
 
+def reasons():
+    """:returns: the entries of the history that have the reason."""
+    return [entry for entry in service.record().get("history", []) if REASON in entry.get("why", "")]
+
+
 class Spare:
     """Another provider, for as long as a block lasts: a web server on a host that has nothing to do with the service."""
 
@@ -72,10 +77,10 @@ def release_serving(inventory):
     planes = sorted(name for name, entry in entries.items() if "control_plane" in entry["groups"])
     pool = [{"name": SPARE, "host": entries[monitor]["address"], "port": SPARE_PORT}]
     port, addresses, stable = service.described(inventory)["balancer"]["port"], service.balancers(inventory), service.stable()
-    took, off = {}, []
+    took, off, known = {}, [], len(reasons())
 
     def run(name, record, **values):
-        words = json.dumps(dict(values, rollout_service=service.NAME, rollout_reason=REASON, lab_fallback=pool), sort_keys=True)
+        words = json.dumps(dict(values, rollout_service=service.NAME, rollout_reason=REASON), sort_keys=True)
         return playbook(inventory, name, "-e", words, record="release-serving-" + record)[1]
 
     def becomes(name, record, right, **values):
@@ -98,8 +103,8 @@ def release_serving(inventory):
         noted = service.record()["serve"]
         becomes("llm_enable", "on", is_stable)
         off.append((begun, time.time()))
-        becomes("llm_switch_provider", "to-" + SPARE, lambda answer: answer.status == 200 and answer.release != stable, rollout_provider=SPARE)
-        becomes("llm_switch_provider", "to-own", is_stable, rollout_provider="own")
+        becomes("llm_switch_provider", "to-" + SPARE, lambda answer: answer.status == 200 and answer.release != stable, rollout_provider=SPARE, lab_fallback=pool)
+        becomes("llm_switch_provider", "to-own", is_stable, rollout_provider="own", lab_fallback=pool)
         begun = time.time()
         for plane in planes:
             lab(inventory, "kill", plane)
@@ -115,17 +120,19 @@ def release_serving(inventory):
         service.until("an answer of the API", 180, service.record)
         run("llm_disable", "off-recorded", rollout_serve="nobody")
         late = service.record()["serve"]
+        recorded = "NOT RECORDED YET" not in (OUTPUT / "release-serving-off-recorded.log").read_text()
         becomes("llm_enable", "on-at-the-end", is_stable)
         off.append((begun, time.time()))
         time.sleep(AFTER)
     strange = unlike_off(load.answers, off)
     refused = sum(1 for answer in load.answers if answer.error == OFF)
-    history = [entry for entry in service.record()["history"] if REASON in entry.get("why", "")]
+    history = reasons()[known:]
     service.keep("serving", {"requests": load.summary(), "seconds": took, "off": off, "noted": [noted, late]})
     service.proved([
         ["while it was off a request failed by something else than a 503: %s" % (strange[0],)] if strange else [],
         [] if refused else ["no client was told 503: nothing was off"],
         [] if told else ["the run without an API does not say that it is not recorded"],
+        [] if recorded else ["with an API again the run says that it is not recorded"],
         ["the record says %s, expected nobody and the reason" % one for one in (noted, late) if one["mode"] != "nobody" or REASON not in one["why"]],
         [] if len(history) >= 6 else ["the history has %d entries with the reason, expected six" % len(history)],
         verdicts.failures(load.answers, LEAST, off), verdicts.clean(service.state(inventory), stable=stable)], "who answers")

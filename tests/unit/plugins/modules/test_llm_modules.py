@@ -26,7 +26,7 @@ from ansible_collections.ironrack.cluster.tests.unit.plugins.module_utils.servic
 RELEASE = {"release": "v1", "state": "present", "replicas": None, "least": None, "generation": None, "zones": None, "zone_order": [], "peers": None,
            "precondition": {}, "wait": False, "wait_timeout": None}
 CHECK = {"service": "", "release": "", "profile": "standard", "zones": [], "taken_ports": [], "reload_timeout": "", "pod_security": "baseline", "found": [],
-         "cluster_exists": True}
+         "cluster_exists": True, "namespaces": []}
 
 
 def release(api, check_mode=False, service=None, **args):
@@ -133,6 +133,14 @@ def nodes(*some):
     for one in some:
         api.put("/api/v1/nodes/" + one["metadata"]["name"], one)
     return api
+
+
+def test_a_namespace_that_something_needs_has_to_be_there():
+    api, wanted = nodes(node("n1")), [{"name": name, "where": "chat.pipeline.staging.namespace"} for name in ("inference", "staging")]
+    assert [(one["where"], one["what"]) for one in told(api, [described()], namespaces=wanted)] == [
+        ("chat.pipeline.staging.namespace", "there is no namespace staging")]
+    assert check(api, [described()], namespaces=wanted[:1])["changed"] is False
+    assert check(api, [described()], namespaces=wanted, cluster_exists=False)["changed"] is False
 
 
 def test_good_services_come_back_complete():

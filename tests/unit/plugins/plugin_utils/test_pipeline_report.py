@@ -45,6 +45,14 @@ def test_an_end_of_before_is_none_of_this_one():
     assert production({}, {"last": {"rollout": 1, "candidate": "v2", "result": "promoted"}}, "v2")["verdict"] == "pass"
 
 
+def test_a_rollout_that_was_refused_is_a_fail_with_its_reasons():
+    assert production(BEFORE, BEFORE, "v2", "the gate has no metric") == {"stage": "production", "verdict": "fail", "why": "the gate has no metric"}
+    # What the record says of an end counts more than how whoever drove it ended; and one that others drive on is not at its end.
+    assert production(BEFORE, after(), "v2", "cut off")["verdict"] == "pass"
+    driven = production(BEFORE, dict(BEFORE, rollout={"number": 5, "phase": "forward"}), "v2", "ann has the lock")
+    assert driven["verdict"] == "inconclusive" and "ann has the lock" in driven["why"]
+
+
 def test_a_release_that_got_to_its_end_is_a_pass():
     data = report()
     assert (data["verdict"], data["headline"], data["stable_before"], data["stable_after"]) == ("pass", "chat serves v2", "v1", "v2")
@@ -95,3 +103,4 @@ def test_the_report_is_written_and_fails_after_it_where_it_is_no_pass(tmp_path):
 
 def test_a_check_run_writes_nothing_and_does_not_fail(tmp_path):
     assert "failed" not in run(check_mode=True, path=str(tmp_path / "a"), after=BEFORE) and list(tmp_path.iterdir()) == []
+    assert "it is refused" in run(check_mode=True, path=str(tmp_path / "a"), after=BEFORE, failure="it is refused")["msg"] and list(tmp_path.iterdir()) == []
