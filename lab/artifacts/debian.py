@@ -21,13 +21,14 @@ from .process import run
 from .store import Step
 
 # Not for hosts, but from the same closure: usr-is-merged spares the repository perl (init-system-helpers would choose
-# usrmerge), busybox-static gives flannel's init container its `cp`.
-ALSO = ("usr-is-merged", "busybox-static")
-TOOLS_RECIPE = 2  # raise when the layout below changes: the key of images covers it
+# usrmerge), busybox-static gives flannel's init container its `cp`, netbase has the names of protocols.
+ALSO = ("usr-is-merged", "busybox-static", "netbase")
+TOOLS_RECIPE = 3  # raise when the layout below changes: the key of images covers it
 
 LIBRARY_FOLDERS = ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu", "lib", "usr/lib", "lib64")
 XTABLES_VERBS = ("", "-save", "-restore", "-nft", "-nft-save", "-nft-restore")
 XTABLES_NAMES = [f"{family}tables{verb}" for family in ("ip", "ip6") for verb in XTABLES_VERBS]
+PROTOCOLS = "etc/protocols"
 BUSYBOX_NAMES = ("cat", "cp", "ls", "mkdir", "mv", "rm", "sh", "sleep")
 
 
@@ -111,14 +112,16 @@ def _make_tools(out: Path, packages: Path) -> None:
     """out/NAME is the file tree of one image layer."""
     root = unpacked(packages, out.parent / "root")
     closure = Closure(root)
-    closure.copy(out / "nft", ["usr/sbin/nft"])
+    # Without names nft says 6 for tcp. kube-proxy then takes what it has written itself for somebody else's, and deletes it: it reads its rules
+    # back once an hour, when it starts anew, and when its node gets another zone.
+    closure.copy(out / "nft", ["usr/sbin/nft", PROTOCOLS])
     plugins = [str(path.relative_to(root)) for path in (root / "usr/lib/x86_64-linux-gnu/xtables").glob("*.so")]
     closure.copy(out / "xtables", ["usr/sbin/xtables-nft-multi", *plugins])
     for name in XTABLES_NAMES:
         (out / "xtables/usr/sbin" / name).symlink_to("xtables-nft-multi")
     (out / "xtables/etc").mkdir()
     shutil.copy(root / "etc/ethertypes", out / "xtables/etc/ethertypes")
-    closure.copy(out / "ipset", ["usr/sbin/ipset", "bin/ip"])
+    closure.copy(out / "ipset", ["usr/sbin/ipset", "bin/ip", PROTOCOLS])
     closure.copy(out / "busybox", ["bin/busybox"])
     for name in BUSYBOX_NAMES:
         (out / "busybox/bin" / name).symlink_to("busybox")

@@ -11,11 +11,13 @@ import time
 
 from kubernetes import client, config
 
-from .common import OUTPUT, ROOT, NotProved, on, playbook, say
+from .common import OUTPUT, ROOT, NotProved, hosts_of, on, playbook, say
 
 KUBECONFIG = OUTPUT / "kubeconfig"
 # How long a host stays away in a fault test, in seconds.
 AWAY = 20
+#: Seconds after its start in which kube-proxy has read its rules and written what differs.
+READ_BACK = 5
 
 
 def lab(inventory, *words):
@@ -81,6 +83,36 @@ def join_without_cp1(inventory):
         raise NotProved("gpu3 did not join: %s" % counts["changed"])
     wait_ready("cp1", 180)
     say("gpu3 joined in %.0f s while cp1 was off; cp1 came back by itself" % seconds)
+
+
+def services_read_back(inventory):
+    """kube-proxy finds its own rules when it starts anew, and keeps them: what it reads back every hour, and when a node's zone changes."""
+    name = next(name for name, entry in sorted(hosts_of(inventory).items()) if "workers" in entry["groups"])
+    api = client.CoreV1Api(config.new_client_from_config(str(KUBECONFIG)))
+
+    def services():
+        return on(name, "sudo", "nft", "list", "map", "ip", "kube-proxy", "service-ips").count("goto service-")
+
+    def pod():
+        found = api.list_namespaced_pod("kube-system", label_selector="k8s-app=kube-proxy", field_selector="spec.nodeName=%s" % name, _request_timeout=10)
+        return next((one for one in found.items if one.metadata.deletion_timestamp is None), None)
+
+    before, old = services(), pod()
+    if not before:
+        raise NotProved("kube-proxy has no service on %s" % name)
+    api.delete_namespaced_pod(old.metadata.name, "kube-system", _request_timeout=10)
+    end = time.monotonic() + 60
+    while True:
+        new = pod()
+        if new and new.metadata.uid != old.metadata.uid and any(one.type == "Ready" and one.status == "True" for one in new.status.conditions or []):
+            break
+        if time.monotonic() > end:
+            raise NotProved("kube-proxy on %s is not Ready 60 s after its pod was deleted" % name)
+        time.sleep(1)
+    time.sleep(READ_BACK)
+    if services() != before:
+        raise NotProved("kube-proxy on %s had %d ports of services, and has %d after it started anew" % (name, before, services()))
+    say("kube-proxy on %s, started anew, kept the %d ports of services that it had written" % (name, before))
 
 
 def through_jump_host(inventory):

@@ -128,7 +128,8 @@ def conditions(part):
 STEPS = {
     "check-fresh": check_fresh, "plan": plan, "converge": converge, "again": again, "check-built": check_built, "validate": validate, "rebuild": rebuild,
     "faults": operate.faults, "faults-measured": operate.faults_measured, "join-without-cp1": operate.join_without_cp1,
-    "cis": hardening.cis, "through-jump-host": operate.through_jump_host, "reset-refused": operate.reset_refused, "reset": operate.reset,
+    "cis": hardening.cis, "services-read-back": operate.services_read_back, "through-jump-host": operate.through_jump_host,
+    "reset-refused": operate.reset_refused, "reset": operate.reset,
     "kill-chain": kill_chain.kill_chain, "kill-fresh": kill_chain.kill_fresh, "kill-everywhere": kill_chain.kill_everywhere,
     "kill-join": kill_chain.kill_join, "midway": midway.midway,
     "host-faults": host_faults.host_faults, "host-faults-built": host_faults.host_faults_built,
