@@ -15,13 +15,17 @@ from collections import namedtuple
 # and does not await addresses; record: a number, NO_RECORD, or None while nobody said; patience: the API had its time to answer; peers: generation
 # of each balancer that answered, None where it has nothing of the service; awaited: whether one may still answer.
 View = namedtuple("View", ("own", "settled", "record", "patience", "peers", "awaited"))
-# What is remembered of one service. held: why, or ""; since: when that began; own: what NGINX ran then; blind: it has been without a word since `since`.
+# What is remembered of one service. held: why, or ""; since: when that began; own: what NGINX ran then; blind: it has been without a word since `since`,
+# or LATE where it heard then that it is behind, as in each step of a rollout.
 Memory = namedtuple("Memory", ("held", "since", "own", "blind"))
 
 NO_RECORD = "none"
 CURRENT, BEHIND, UNKNOWN = "current", "behind", "unknown"
 # Whom this balancer hears. HEARD: the API or another balancer. BLIND: none of them, but other hosts of the cluster. ISOLATED: nobody at all.
 HEARD, BLIND, ISOLATED = "heard", "blind", "isolated"
+LATE = "late"
+# Seconds in which whoever has written the record tells a balancer that was there all along.
+TELLING = 15.0
 # Why it is held.
 BOOT, CUT_OFF, STOOD_STILL, OLD = "boot", "cut off", "stood still", "old"
 OPEN = Memory("", 0.0, None, False)
@@ -78,11 +82,18 @@ def step(memory, view, reach, now, unproved, has_peers):
             return memory  # there was nobody else who could have been told more
         if reach == ISOLATED:
             return Memory(CUT_OFF, now, view.own, False)
-        return memory if memory.blind else Memory("", now, None, True)
+        return memory if memory.blind else Memory("", now, view.own, True)
     found = verdict(view) if memory.blind else UNKNOWN
     if found == BEHIND:
-        return Memory(OLD, now, view.own, False)
+        return _late(memory, view, now)
     return OPEN if found == CURRENT else memory
+
+
+def _late(memory, view, now):
+    """It was without a word and is behind. One that ran all along may only be about to be told; one that was opened unproved is old."""
+    if memory.own is None or memory.blind == LATE and now - memory.since >= TELLING:
+        return Memory(OLD, now, view.own, False)
+    return memory if memory.blind == LATE else Memory("", now, memory.own, LATE)
 
 
 def _held(memory, view, reach, now, unproved, has_peers):
@@ -105,6 +116,8 @@ def _held(memory, view, reach, now, unproved, has_peers):
 def advice(memory, view):
     """:returns: one sentence for a person."""
     if not memory.held:
+        if memory.blind == LATE:
+            return "serves, and is behind since it hears somebody again: held where nobody tells it within %d s" % TELLING
         return "serves, and has heard nobody for a while: judged as soon as somebody answers" if memory.blind else "serves"
     if verdict(view) == BEHIND or memory.held == OLD:
         known = [view.record] if view.record not in (None, NO_RECORD) else []

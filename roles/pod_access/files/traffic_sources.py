@@ -81,6 +81,10 @@ def record_generation(status, document):
         return UNREADABLE
 
 
+# Seconds of a wait after which the pace is asked for again.
+SLICE = 0.5
+
+
 class Source(threading.Thread):
     """Asks somebody again and again.
 
@@ -121,7 +125,9 @@ class Source(threading.Thread):
                 self.error = str(error) or repr(error)
                 if isinstance(error, ConnectionRefusedError):
                     self.refused = now()
-            self.stopped.wait(max(0.02, began + self._pace() - now()))
+            # The pace may rise meanwhile: whoever has just lost the only other voice must not take the rest of a long wait for silence.
+            while not self.stopped.wait(max(0.02, min(SLICE, began + self._pace() - now()))) and now() < began + self._pace():
+                pass
 
 
 def ask_api(api):

@@ -20,7 +20,8 @@ spec.loader.exec_module(decision)
 BOOT, CUT_OFF, STOOD_STILL, OLD = decision.BOOT, decision.CUT_OFF, decision.STOOD_STILL, decision.OLD
 HEARD, BLIND, ISOLATED = decision.HEARD, decision.BLIND, decision.ISOLATED
 NOW, UNPROVED = 1000.0, 60.0
-MEMORIES = [decision.OPEN, decision.Memory("", NOW - 9, None, True)] + [
+MEMORIES = [decision.OPEN, decision.Memory("", NOW - 9, None, True), decision.Memory("", NOW - 9, 7, True)] + [
+    decision.Memory("", NOW - ago, 7, decision.LATE) for ago in (9, 20)] + [
     decision.Memory(held, since, own, False) for held in (BOOT, CUT_OFF, STOOD_STILL, OLD) for since in (NOW - 1, NOW - 100) for own in (None, 6, 7)]
 VIEWS = [decision.View(*parts) for parts in itertools.product(
     (None, 6, 7, 8), (False, True), (None, decision.NO_RECORD, 7), (False, True), ((), (None,), (7,), (8, None)), (False, True))]
@@ -83,8 +84,21 @@ def test_a_sole_survivor_goes_on_and_is_judged_when_somebody_answers():
         memory = decision.step(memory, silent, BLIND, NOW + later, UNPROVED, True)
         assert not memory.held and memory.since == NOW
     assert decision.step(memory, view(7, record=7), HEARD, NOW + 1000, UNPROVED, True) == decision.OPEN
-    assert decision.step(memory, view(7, record=8), HEARD, NOW + 1000, UNPROVED, True).held == OLD
+    assert decision.step(memory, view(7, record=8), HEARD, NOW + 1000, UNPROVED, True).blind == decision.LATE
     assert decision.step(memory, view(7), HEARD, NOW + 1000, UNPROVED, True) == memory
+
+
+def test_one_that_ran_all_along_is_given_the_time_in_which_it_is_told():
+    memory = decision.step(decision.OPEN, view(7), BLIND, NOW, UNPROVED, True)
+    late = decision.step(memory, view(7, record=8), HEARD, NOW + 6, UNPROVED, True)
+    assert not late.held and "15 s" in decision.advice(late, view(7, record=8))
+    assert decision.step(late, view(7, record=8), HEARD, NOW + 20, UNPROVED, True) == late
+    assert decision.step(late, view(8, record=8), HEARD, NOW + 20, UNPROVED, True) == decision.OPEN
+    for seen, reach, after in ((view(7, record=8), HEARD, OLD), (view(7, record=9), HEARD, OLD), (view(7), ISOLATED, CUT_OFF), (view(7), HEARD, "")):
+        assert decision.step(late, seen, reach, NOW + 21, UNPROVED, True).held == after
+    # What was opened because nobody spoke against it has no such time.
+    opened = decision.step(decision.Memory(BOOT, NOW, 7, False), view(7), BLIND, NOW + UNPROVED, UNPROVED, True)
+    assert opened.blind and decision.step(opened, view(7, record=8), HEARD, NOW + 90, UNPROVED, True).held == OLD
 
 
 def view(own, record=None, peers=(), patience=True, awaited=False, settled=True):
