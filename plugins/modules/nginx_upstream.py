@@ -146,9 +146,12 @@ options:
     type: int
     default: 300
   tries:
-    description: Pods that one request is tried on, in all. A request that was sent and is not idempotent, such as a POST, is never tried again.
+    description:
+      - Pods that one request is tried on, in all. A request that was sent and is not idempotent, such as a POST, is never tried again.
+      - It has to be more than the pods of a release that one host may have. When a host is lost they are all asked again at the same moments, by one
+        request, because none of them has any other.
     type: int
-    default: 3
+    default: 10
   max_fails:
     description: Failures within O(fail_timeout) after which a pod is left alone for as long.
     type: int
@@ -362,7 +365,7 @@ SPEC = dict(
     resolver=dict(type="str", default="127.0.0.1:5353"),
     connect_timeout_ms=dict(type="int", default=300),
     response_timeout=dict(type="int", default=300),
-    tries=dict(type="int", default=3),
+    tries=dict(type="int", default=10),
     max_fails=dict(type="int", default=1),
     fail_timeout=dict(type="int", default=2),
     keepalive=dict(type="int", default=32),

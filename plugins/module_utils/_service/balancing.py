@@ -16,7 +16,7 @@ GIVEN = ("name", "state", "generation", "releases", "stable", "candidate", "weig
 #: The other options with their defaults, as the module has them; a unit test compares.
 DEFAULTS = {
     "port": 443, "server_names": [], "certificate": None, "certificate_key": None, "trusted_proxies": [], "client_key": "address", "sticky_key": None,
-    "address_family": "ipv4", "resolver": "127.0.0.1:5353", "connect_timeout_ms": 300, "response_timeout": 300, "tries": 3, "max_fails": 1,
+    "address_family": "ipv4", "resolver": "127.0.0.1:5353", "connect_timeout_ms": 300, "response_timeout": 300, "tries": 10, "max_fails": 1,
     "fail_timeout": 2, "keepalive": 32, "keepalive_idle": 2, "server_keepalive_idle": 5, "client_keepalive_idle": 75, "client_keepalive_min": 5,
     "client_rate": 0, "client_burst": 0, "key_rate": 0, "key_burst": 0, "connections": 0, "retry_after": 2, "tester_header": None,
     "tester_networks": [], "mirror_release": None, "mirror_share": 0, "mirror_timeout": 10, "max_body_mb": 16, "probe_path": "/health",
