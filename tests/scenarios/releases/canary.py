@@ -16,7 +16,7 @@ from .size import chosen, soak_for
 #: workers: connections of the clients; a request that is slow or hangs holds one for seconds. values: of the inventory's lab_ variables.
 Spoiled = namedtuple("Spoiled", "release within workers values weighted", defaults=({}, True))
 SPOILED = {
-    "errors": Spoiled("bad-errors", True, 24),
+    "errors": Spoiled("bad-errors", True, 72),
     "slow": Spoiled("bad-slow", True, 120),
     "hanging": Spoiled("bad-hanging", True, 160),
     "dying": Spoiled("bad-dying", False, 24),
