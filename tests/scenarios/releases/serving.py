@@ -9,12 +9,24 @@ import json
 import time
 from collections import namedtuple
 
-from ..common import OUTPUT, NotProved, hosts_of, on, playbook, say
+from ..common import OUTPUT, NotProved, hosts_of, on, playbook, say, send
 from ..operate import lab
 from . import service, verdicts
 from .load import Load
 
 REASON, SPARE, SPARE_PORT = "it answers in the wrong language", "spare", 8090
+SPARE_CONFIG = """daemon off;
+pid /run/spare.pid;
+error_log stderr;
+events {}
+http {
+    access_log off;
+    server {
+        listen %d;
+        location / { return 200 "spare\\n"; }
+    }
+}
+"""
 #: Requests a second, and the least number of them that says anything.
 RATE, LEAST = 50, 1000
 WITHIN, AFTER = 60, 3
@@ -53,29 +65,30 @@ def reasons():
 
 
 class Spare:
-    """Another provider, for as long as a block lasts: a web server on a host that has nothing to do with the service."""
+    """Another provider, for as long as a block lasts: an NGINX on the mirror's host, which has nothing to do with the service."""
 
     def __init__(self, host):
         self._host, self._unit = host, "spare-provider"
 
     def __enter__(self):
-        on(self._host, "mkdir", "-p", "spare/v1")
-        on(self._host, "cp", "/etc/hostname", "spare/v1/models")
-        folder = on(self._host, "pwd").strip() + "/spare"
-        on(self._host, "sudo", "systemd-run", "--collect", "--unit", self._unit, "python3", "-m", "http.server", str(SPARE_PORT), "--directory", folder)
+        text = OUTPUT / "spare.conf"
+        text.write_text(SPARE_CONFIG % SPARE_PORT)
+        send(self._host, text, "spare.conf")
+        folder = on(self._host, "pwd").strip()
+        on(self._host, "sudo", "systemd-run", "--collect", "--unit", self._unit, "/usr/local/sbin/nginx", "-c", folder + "/spare.conf")
         return self
 
     def __exit__(self, kind, error, trace):
         on(self._host, "sudo", "systemctl", "stop", self._unit)
-        on(self._host, "rm", "-r", "spare")
+        on(self._host, "rm", "spare.conf")
 
 
 def release_serving(inventory):
     """Off, on, to another provider and back, each twice; and off while no API answers, which is recorded later."""
     entries = hosts_of(inventory)
-    monitor = next(name for name, entry in sorted(entries.items()) if "monitoring" in entry["groups"])
+    mirror = next(name for name, entry in sorted(entries.items()) if "mirror" in entry["groups"])
     planes = sorted(name for name, entry in entries.items() if "control_plane" in entry["groups"])
-    pool = [{"name": SPARE, "host": entries[monitor]["address"], "port": SPARE_PORT}]
+    pool = [{"name": SPARE, "host": entries[mirror]["address"], "port": SPARE_PORT}]
     port, addresses, stable = service.described(inventory)["balancer"]["port"], service.balancers(inventory), service.stable()
     took, off, known = {}, [], len(reasons())
 
@@ -96,7 +109,7 @@ def release_serving(inventory):
     def is_stable(answer):
         return (answer.status, answer.release) == (200, stable)
 
-    with Spare(monitor), Load(inventory, port, RATE) as load:
+    with Spare(mirror), Load(inventory, port, RATE) as load:
         load.warm()
         begun = time.time()
         becomes("llm_disable", "off", is_off, rollout_serve="nobody")
