@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import subprocess
 import time
 from collections import namedtuple
 
@@ -16,11 +17,16 @@ from .load import Load
 
 REASON, SPARE, SPARE_PORT = "it answers in the wrong language", "spare", 8090
 SPARE_CONFIG = """daemon off;
-pid /run/spare.pid;
+pid /run/spare/pid;
 error_log stderr;
 events {}
 http {
     access_log off;
+    client_body_temp_path /run/spare/body;
+    proxy_temp_path /run/spare/proxy;
+    fastcgi_temp_path /run/spare/fastcgi;
+    uwsgi_temp_path /run/spare/uwsgi;
+    scgi_temp_path /run/spare/scgi;
     server {
         listen %d;
         location / { return 200 "spare\\n"; }
@@ -67,19 +73,26 @@ def reasons():
 class Spare:
     """Another provider, for as long as a block lasts: an NGINX on the mirror's host, which has nothing to do with the service."""
 
-    def __init__(self, host):
-        self._host, self._unit = host, "spare-provider"
+    def __init__(self, host, address):
+        self._host, self._address, self._unit = host, address, "spare-provider"
 
     def __enter__(self):
         text = OUTPUT / "spare.conf"
         text.write_text(SPARE_CONFIG % SPARE_PORT)
         send(self._host, text, "spare.conf")
         folder = on(self._host, "pwd").strip()
-        on(self._host, "sudo", "systemd-run", "--collect", "--unit", self._unit, "/usr/local/sbin/nginx", "-c", folder + "/spare.conf")
+        on(self._host, "sudo", "systemd-run", "--collect", "--unit", self._unit, "--property=RuntimeDirectory=spare", "/usr/local/sbin/nginx",
+           "-e", "stderr", "-c", folder + "/spare.conf")
+        service.until("an answer of the spare provider", 10, lambda: seen(self._address, SPARE_PORT).status == 200)
         return self
 
     def __exit__(self, kind, error, trace):
-        on(self._host, "sudo", "systemctl", "stop", self._unit)
+        try:
+            on(self._host, "sudo", "systemctl", "stop", self._unit)
+        except subprocess.CalledProcessError:
+            # It has ended before: what went wrong in the block says more, where something did.
+            if kind is None:
+                raise
         on(self._host, "rm", "spare.conf")
 
 
@@ -109,7 +122,7 @@ def release_serving(inventory):
     def is_stable(answer):
         return (answer.status, answer.release) == (200, stable)
 
-    with Spare(mirror), Load(inventory, port, RATE) as load:
+    with Spare(mirror, entries[mirror]["address"]), Load(inventory, port, RATE) as load:
         load.warm()
         begun = time.time()
         becomes("llm_disable", "off", is_off, rollout_serve="nobody")
