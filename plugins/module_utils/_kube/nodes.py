@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Labels and taints of a Node, as the inventory wants them. Pure.
 
-A kubelet sets them when it makes its Node, and not again but for the zone, which it sets whenever it starts. Whoever else put a label or a taint there (an operator, a GPU plugin, a cordon)
-keeps it: only what is known to have come from the inventory goes when the inventory no longer has it. What came from it is kept in an
-annotation of the Node.
+A kubelet sets them when it makes its Node, and not again but for the zone, which it sets whenever it starts. Whoever else put a label or a taint
+there (an operator, a GPU plugin, a cordon) keeps it: only what is known to have come from the inventory goes when the inventory no longer has
+it. What came from it is kept in an annotation of the Node.
 
 This is a private module_utils package: it may change in any release.
 """

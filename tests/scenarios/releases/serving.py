@@ -129,7 +129,8 @@ def release_serving(inventory):
         noted = service.record()["serve"]
         becomes("llm_enable", "on", is_stable)
         off.append((begun, time.time()))
-        becomes("llm_switch_provider", "to-" + SPARE, lambda answer: answer.status == 200 and answer.release != stable, rollout_provider=SPARE, lab_fallback=pool)
+        becomes("llm_switch_provider", "to-" + SPARE, lambda answer: answer.status == 200 and answer.release != stable,
+                rollout_provider=SPARE, lab_fallback=pool)
         becomes("llm_switch_provider", "to-own", is_stable, rollout_provider="own", lab_fallback=pool)
         begun = time.time()
         for plane in planes:

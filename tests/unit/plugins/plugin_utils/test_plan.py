@@ -18,7 +18,8 @@ from ansible_collections.ironrack.cluster.plugins.plugin_utils._plan.html import
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._plan.words import BY_ACTION, describe
 
 ROOT = Path(__file__).resolve().parents[4]
-SITE = [ROOT / "playbooks" / "site.yml", *sorted((ROOT / "playbooks" / "tasks").glob("*.yml"))]
+SITE = [ROOT / "playbooks" / "site.yml"]
+SITE += [ROOT / "playbooks" / path for path in re.findall(r"include_tasks: (tasks/\w+\.yml)$", SITE[0].read_text(), re.MULTILINE)]
 SITE_ROLES = [ROOT / "roles" / name for name in sorted({name for path in SITE for name in re.findall(
     r"^ +name: ironrack\.cluster\.(\w+)$", path.read_text(), re.MULTILINE)})]
 SECRET = "correct horse battery staple"
@@ -97,7 +98,7 @@ def test_every_action_of_the_site_that_can_change_something_has_its_words():
     sources = [path.read_text() for role in SITE_ROLES for path in sorted((role / "tasks").glob("*.yml"))]
     sources += [path.read_text() for path in (ROOT / "playbooks" / "_model.yml", *SITE)]
     used = set(re.findall(r"^\s+ironrack\.cluster\.(\w+):", "\n".join(sources), re.MULTILINE))
-    assert len(used) > 12
+    assert len(used) > 12 and len(SITE) > 1
     silent = sorted(name for name in used if "ironrack.cluster." + name not in BY_ACTION)
     for name in silent:
         action = ROOT / "plugins" / "action" / (name + ".py")
