@@ -52,16 +52,11 @@ def give_history(host):
     time.sleep(SETTLE)
 
 
-def reasons():
-    """:returns: the entries of the history that have the reason."""
-    return [entry for entry in service.record().get("history", []) if REASON in entry.get("why", "")]
-
-
 def release_budget(inventory):
     """Refused with the numbers; with a reason it goes, and the reason stays."""
     monitor = next(name for name, entry in sorted(hosts_of(inventory).items()) if "monitoring" in entry["groups"])
     stable, candidate = service.next_release()
-    told = len(reasons())
+    told = len(service.entries(REASON))
     give_history(monitor)
     words = runs.words(candidate, {"lab_soak": 15}, override=None)
     numbers = ["error budget of 30 days is consumed", "exhausted"]
@@ -81,7 +76,7 @@ def release_budget(inventory):
         service.until("the rollout with an override", 180, lambda: service.record().get("rollout"))
         runs.well(inventory, "rollout_abort", "release-budget-abort", runs.words())
         run.wait()
-    entries = reasons()[told:]
+    entries = service.entries(REASON)[told:]
     service.proved([
         [] if entries else ["the history has no word of the reason %r" % REASON],
         verdicts.clean(service.state(inventory), ("rolled_back",), stable)], "the error budget")

@@ -129,6 +129,11 @@ def record():
     return dict(json.loads(found.data["record"]), history=[json.loads(line) for line in found.data.get("history", "").splitlines()])
 
 
+def entries(reason):
+    """:returns: the entries of the record's history that have a reason."""
+    return [entry for entry in record().get("history", []) if reason in entry.get("why", "")]
+
+
 def doing(known):
     """:returns: the kind of the intent that is on record, with its phase and the candidate's weight; None where there is none."""
     rollout = known.get("rollout")

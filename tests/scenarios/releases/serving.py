@@ -65,11 +65,6 @@ def unlike_off(answers, times):
     return [answer for answer in answers if answer.error and verdicts.within(answer, times) and answer.error != OFF]
 
 
-def reasons():
-    """:returns: the entries of the history that have the reason."""
-    return [entry for entry in service.record().get("history", []) if REASON in entry.get("why", "")]
-
-
 class Spare:
     """Another provider, for as long as a block lasts: an NGINX on the mirror's host, which has nothing to do with the service."""
 
@@ -103,7 +98,7 @@ def release_serving(inventory):
     planes = sorted(name for name, entry in entries.items() if "control_plane" in entry["groups"])
     pool = [{"name": SPARE, "host": entries[mirror]["address"], "port": SPARE_PORT}]
     port, addresses, stable = service.described(inventory)["balancer"]["port"], service.balancers(inventory), service.stable()
-    took, off, known = {}, [], len(reasons())
+    took, off, known = {}, [], len(service.entries(REASON))
 
     def run(name, record, **values):
         words = json.dumps(dict(values, rollout_service=service.NAME, rollout_reason=REASON), sort_keys=True)
@@ -153,7 +148,7 @@ def release_serving(inventory):
         time.sleep(AFTER)
     strange = unlike_off(load.answers, off)
     refused = sum(1 for answer in load.answers if answer.error == OFF)
-    history = reasons()[known:]
+    history = service.entries(REASON)[known:]
     service.keep("serving", {"requests": load.summary(), "seconds": took, "off": off, "noted": [noted, late]})
     service.proved([
         ["while it was off a request failed by something else than a 503: %s" % (strange[0],)] if strange else [],
