@@ -123,7 +123,8 @@ ROLES = {
     **dict.fromkeys((
         "llm_serving_services", "llm_serving_service", "llm_serving_request", "llm_serving_serve", "llm_serving_provider", "llm_serving_reason",
         "llm_serving_who", "llm_serving_api_timeout", "llm_pipeline_services", "llm_pipeline_service", "llm_pipeline_release", "llm_pipeline_strategy",
-        "llm_pipeline_reason", "llm_pipeline_override_reason", "llm_pipeline_report", "llm_pipeline_interim"), (NO_EFFECT, _RUN)),
+        "llm_pipeline_reason", "llm_pipeline_override_reason", "llm_pipeline_report", "llm_pipeline_production",
+        "llm_pipeline_interim"), (NO_EFFECT, _RUN)),
     "etcd_tls_min_version": (ROLLED_OUT, _ETCD),
     "etcd_cipher_suites": (ROLLED_OUT, _ETCD),
     "etcd_wait": (NO_EFFECT, _RUN),
