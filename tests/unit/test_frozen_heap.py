@@ -1,16 +1,20 @@
 # Copyright (c) 2026, ironrack.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Before each fork nothing is left that a worker's garbage collector would look through."""
+"""Before each fork nothing is left that a garbage collector would look through, and workers have none."""
 from __future__ import annotations
 
 import gc
 import importlib.util
+import multiprocessing
+import weakref
 from pathlib import Path
 
 import pytest
 
 PATH = Path(__file__).resolve().parents[2] / "playbooks" / "callback_plugins" / "frozen_heap.py"
+
+EVENTS = [("v2_playbook_on_play_start", (None,)), ("v2_playbook_on_task_start", (None, False)), ("v2_playbook_on_handler_task_start", (None,))]
 
 
 @pytest.fixture(name="callback")
@@ -22,8 +26,7 @@ def _callback():
     gc.unfreeze()
 
 
-@pytest.mark.parametrize("event, arguments", [
-    ("v2_playbook_on_play_start", (None,)), ("v2_playbook_on_task_start", (None, False)), ("v2_playbook_on_handler_task_start", (None,))])
+@pytest.mark.parametrize("event, arguments", EVENTS)
 def test_what_is_there_is_frozen(callback, event, arguments):
     inventory = [{"host": number} for number in range(10000)]
     before = gc.get_freeze_count()
@@ -32,14 +35,25 @@ def test_what_is_there_is_frozen(callback, event, arguments):
     assert not any(one is inventory for one in gc.get_objects())
 
 
-def test_garbage_goes_before_a_play(callback):
+@pytest.mark.parametrize("event, arguments", EVENTS)
+def test_garbage_goes_before_it_is_frozen(callback, event, arguments):
     class Seen(dict):
         pass
 
     one = Seen()
     one["itself"] = one
-    address = id(one)
+    seen = weakref.ref(one)
     del one
-    callback.v2_playbook_on_play_start(None)
-    gc.unfreeze()
-    assert not any(isinstance(found, Seen) and id(found) == address for found in gc.get_objects())
+    assert seen() is not None
+    getattr(callback, event)(*arguments)
+    assert seen() is None
+
+
+def test_workers_collect_nothing_and_their_parent_does(callback):
+    context = multiprocessing.get_context("fork")
+    reading, writing = context.Pipe(duplex=False)
+    worker = context.Process(target=lambda: writing.send(gc.isenabled()))
+    worker.start()
+    assert reading.poll(10) and reading.recv() is False
+    worker.join(10)
+    assert gc.isenabled()
