@@ -24,7 +24,11 @@ def main(argv: t.Sequence[str], environment: t.Mapping[str, str]) -> int:
             return 0
         if argv:
             raise Refused([f"{argv[0]!r} is no command, expected nothing, or faults"])
-        asyncio.run(serve(settings.read(environment)))
+        read = settings.read(environment)
+        import uvloop  # here, so that the switches can be turned and the parts be tested without it
+
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(read))
     except Refused as refused:
         for reason in refused.reasons:
             print(f"llm: {reason}", file=sys.stderr)

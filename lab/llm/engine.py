@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 import typing as t
 import urllib.parse
 
@@ -19,6 +20,8 @@ VERBOSITY = 1
 ANSWER = 128
 # Bytes: what a stream of a whole context has. One that is passed on slowly would else hold a slot of the model until its end.
 READ_AHEAD = 1024 * 1024
+# Seconds that an idle connection is good for: llama.cpp ends one after five.
+KEPT = 2.0
 
 
 class Model:
@@ -44,7 +47,7 @@ class Model:
         parameters.cache_ram_mib = 0
         parameters.verbosity = VERBOSITY
         self._server = xllamacpp.Server(parameters)
-        self.port = urllib.parse.urlsplit(self._server.listening_address).port or 0
+        self.client = Client(urllib.parse.urlsplit(self._server.listening_address).port or 0)
 
 
 class Answer(t.NamedTuple):
@@ -52,28 +55,57 @@ class Answer(t.NamedTuple):
     pieces: t.AsyncIterator[bytes]
 
 
-@contextlib.asynccontextmanager
-async def ask(port: int, method: str, target: str, fields: t.Iterable[tuple[str, str]], body: bytes) -> t.AsyncIterator[Answer]:
-    """One request on a connection of its own; leaving early closes it, and llama.cpp stops its work.
+class Client:
+    """Asks the model. One idle connection is kept and no more: each holds one of the few threads that llama.cpp serves with."""
 
-    :raises OSError: where nothing answers.
-    :raises wire.WireError: where no whole answer comes.
-    """
-    reader, writer = await asyncio.open_connection(HOST, port, limit=READ_AHEAD)
-    try:
-        told = [("Host", f"{HOST}:{port}"), *fields, ("Content-Length", str(len(body))), ("Connection", "close")]
-        writer.write(wire.message(f"{method} {target} HTTP/1.1", told, body))
-        await writer.drain()
-        head = await wire.read_head(reader)
-        yield Answer(head, wire.body(reader, head, answer=True))
-    finally:
-        writer.close()
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self._idle: tuple[float, asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
+    @contextlib.asynccontextmanager
+    async def ask(self, method: str, target: str, fields: t.Iterable[tuple[str, str]], body: bytes) -> t.AsyncIterator[Answer]:
+        """One request, sent once; leaving before the answer's end closes its connection, and llama.cpp stops its work.
 
-async def is_healthy(port: int) -> bool:
-    """Whether the model's own /health says so, within a second."""
-    try:
-        async with asyncio.timeout(1), ask(port, "GET", "/health", [], b"") as answer:
-            return answer.head.status() == 200
-    except (OSError, TimeoutError, wire.WireError):
-        return False
+        :raises OSError: where nothing answers.
+        :raises wire.WireError: where no whole answer comes.
+        """
+        reader, writer = self._kept() or await asyncio.open_connection(HOST, self.port, limit=READ_AHEAD)
+        again = False
+
+        async def pieces() -> t.AsyncIterator[bytes]:
+            nonlocal again
+            async for piece in wire.body(reader, head, answer=True):
+                yield piece
+            again = head.keeps_alive()
+
+        try:
+            told = [("Host", f"{HOST}:{self.port}"), *fields, ("Content-Length", str(len(body)))]
+            writer.write(wire.message(f"{method} {target} HTTP/1.1", told, body))
+            await writer.drain()
+            head = await wire.read_head(reader)
+            yield Answer(head, pieces())
+        finally:
+            if again and self._idle is None:
+                self._idle = (time.monotonic(), reader, writer)
+            else:
+                writer.close()
+
+    async def is_healthy(self) -> bool:
+        """Whether the model's own /health says so, within a second."""
+        try:
+            async with asyncio.timeout(1), self.ask("GET", "/health", [], b"") as answer:
+                async for _piece in answer.pieces:
+                    pass
+                return answer.head.status() == 200
+        except (OSError, TimeoutError, wire.WireError):
+            return False
+
+    def _kept(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        """:returns: the idle connection, where there is one that the model has not ended and is not about to."""
+        if self._idle is None:
+            return None
+        (since, reader, writer), self._idle = self._idle, None
+        if time.monotonic() - since > KEPT or reader.at_eof():
+            writer.close()
+            return None
+        return reader, writer

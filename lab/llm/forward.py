@@ -29,33 +29,31 @@ class Forwarder:
         self._switches = switches
         self._price = price
 
-    async def forward(self, port: int, head: wire.Head, body: bytes, reply: Reply, gone: asyncio.Event) -> None:
+    async def forward(self, model: engine.Client, head: wire.Head, body: bytes, reply: Reply, gone: asyncio.Future[None]) -> None:
         """Answer one request and count it; all work for a client that leaves is ended.
 
-        :param port: the model's, on loopback.
+        :param gone: is done when the client has left.
         :raises Left: where the client did.
         """
         kind = "stream" if answers.document(body).get("stream") is True else "plain"
         begun = time.monotonic()
         status = CLIENT_LEFT
         self._metrics.in_flight.add(1)
-        work = asyncio.ensure_future(self._answer(port, head, body, kind, reply, begun))
-        leaving = asyncio.ensure_future(gone.wait())
+        work = asyncio.ensure_future(self._answer(model, head, body, kind, reply, begun))
         try:
-            await asyncio.wait({work, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
                 raise Left
             work.result()
             status = str(reply.status)
         finally:
-            for task in (work, leaving):
-                task.cancel()
-            await asyncio.gather(work, leaving, return_exceptions=True)
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
             self._metrics.in_flight.add(-1)
             self._metrics.requests.add(kind=kind, status=status)
             self._metrics.duration.observe(time.monotonic() - begun, kind=kind)
 
-    async def _answer(self, port: int, head: wire.Head, body: bytes, kind: str, reply: Reply, begun: float) -> None:
+    async def _answer(self, model: engine.Client, head: wire.Head, body: bytes, kind: str, reply: Reply, begun: float) -> None:
         plan = self._switches.plan()
         if plan.hang:
             await asyncio.Event().wait()
@@ -64,7 +62,7 @@ class Forwarder:
             await reply.error(500, "this answer was made to fail")
             return
         try:
-            await (self._stream if kind == "stream" else self._plain)(port, head, body, plan, reply, begun)
+            await (self._stream if kind == "stream" else self._plain)(model, head, body, plan, reply, begun)
         except (OSError, wire.WireError) as error:
             # The client's own failures are Left: these are the model's.
             if reply.status:
@@ -72,13 +70,13 @@ class Forwarder:
             else:
                 await reply.error(502, f"the model gave no answer: {type(error).__name__}: {error}")
 
-    def _ask(self, port: int, head: wire.Head, body: bytes):
+    def _ask(self, model: engine.Client, head: wire.Head, body: bytes):
         method, target = head.request()
-        return engine.ask(port, method, target, [(name, value) for name, value in head.fields if name in PASSED], body)
+        return model.ask( method, target, [(name, value) for name, value in head.fields if name in PASSED], body)
 
-    async def _plain(self, port: int, head: wire.Head, body: bytes, plan: Plan, reply: Reply, begun: float) -> None:
+    async def _plain(self, model: engine.Client, head: wire.Head, body: bytes, plan: Plan, reply: Reply, begun: float) -> None:
         await asyncio.sleep(plan.delay)
-        async with self._ask(port, head, body) as answer:
+        async with self._ask(model, head, body) as answer:
             data = b"".join([piece async for piece in answer.pieces])
         self._metrics.inference.observe(time.monotonic() - begun, kind="plain")
         found = answers.document(data)
@@ -87,9 +85,9 @@ class Forwarder:
             data = json.dumps(answers.spoiled(found)).encode()
         await reply.whole(answer.head.status(), data, answer.head.get("content-type"))
 
-    async def _stream(self, port: int, head: wire.Head, body: bytes, plan: Plan, reply: Reply, begun: float) -> None:
+    async def _stream(self, model: engine.Client, head: wire.Head, body: bytes, plan: Plan, reply: Reply, begun: float) -> None:
         await asyncio.sleep(plan.delay)
-        async with self._ask(port, head, body) as answer:
+        async with self._ask(model, head, body) as answer:
             if answer.head.status() != 200:
                 await reply.whole(answer.head.status(), b"".join([piece async for piece in answer.pieces]), answer.head.get("content-type"))
                 return

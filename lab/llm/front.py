@@ -23,15 +23,19 @@ class Watched(asyncio.StreamReaderProtocol):
 
     def __init__(self, reader: asyncio.StreamReader, connected: t.Callable[..., t.Any]) -> None:
         super().__init__(reader, connected)
-        self.gone = asyncio.Event()
+        self.gone = asyncio.get_running_loop().create_future()
 
     def eof_received(self) -> bool | None:
-        self.gone.set()
+        self._left()
         return super().eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.gone.set()
+        self._left()
         super().connection_lost(exc)
+
+    def _left(self) -> None:
+        if not self.gone.done():
+            self.gone.set_result(None)
 
 
 class Front:
@@ -73,7 +77,7 @@ class Front:
         return len(left)
 
     async def is_ready(self) -> bool:
-        ready = self.model is not None and not self.draining and not self._switches.faults.never_ready and await engine.is_healthy(self.model.port)
+        ready = self.model is not None and not self.draining and not self._switches.faults.never_ready and await self.model.client.is_healthy()
         self._metrics.ready.set(int(ready))
         return ready
 
@@ -85,7 +89,7 @@ class Front:
         gone = writer.transport.get_protocol().gone
         self._open[task] = writer
         try:
-            while not gone.is_set():
+            while not gone.done():
                 self._idle.add(task)
                 async with asyncio.timeout(self._settings.idle):
                     head = await wire.read_head(reader)
@@ -99,7 +103,7 @@ class Front:
             del self._open[task]
             writer.close()
 
-    async def _one(self, head: wire.Head, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gone: asyncio.Event) -> bool:
+    async def _one(self, head: wire.Head, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gone: asyncio.Future[None]) -> bool:
         """:returns: whether another request may follow."""
         last = self.draining or not head.keeps_alive()
         reply = Reply(writer, self._fields(head, last))
@@ -119,7 +123,7 @@ class Front:
         fields += [("X-Request-Id", head.get("x-request-id"))] if head.get("x-request-id") else []
         return fields + [("Connection", "close" if last else "keep-alive")]
 
-    async def _route(self, method: str, path: str, head: wire.Head, body: bytes, reply: Reply, gone: asyncio.Event) -> None:
+    async def _route(self, method: str, path: str, head: wire.Head, body: bytes, reply: Reply, gone: asyncio.Future[None]) -> None:
         if path.startswith("/v1/"):
             await self._model(head, body, reply, gone)
         elif path not in ("/headers", "/health", "/ready", "/metrics"):
@@ -136,16 +140,16 @@ class Front:
             await reply.document(200 if ready else 503, {"ready": ready, "draining": self.draining, "loaded": self.model is not None})
         else:
             # A server that still loads is alive: to kill it for that would start the load anew.
-            alive = self.model is None or await engine.is_healthy(self.model.port)
+            alive = self.model is None or await self.model.client.is_healthy()
             await reply.document(200 if alive else 503, {"alive": alive})
 
-    async def _model(self, head: wire.Head, body: bytes, reply: Reply, gone: asyncio.Event) -> None:
+    async def _model(self, head: wire.Head, body: bytes, reply: Reply, gone: asyncio.Future[None]) -> None:
         if self.model is None:
             await self._refuse("the model is still loading", reply)
         elif self._switches.faults.breaker_open:
             await self._refuse("the circuit breaker is open", reply)
         else:
-            await self._forwarder.forward(self.model.port, head, body, reply, gone)
+            await self._forwarder.forward(self.model.client, head, body, reply, gone)
 
     async def _refuse(self, text: str, reply: Reply) -> None:
         self._metrics.requests.add(kind="plain", status="503")

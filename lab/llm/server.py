@@ -58,9 +58,9 @@ async def serve(settings: Settings) -> None:
 async def _load(settings: Settings, front: Front, started: float) -> None:
     model = await asyncio.to_thread(engine.Model, settings)
     loaded = time.monotonic()
-    while not await engine.is_healthy(model.port):
+    while not await model.client.is_healthy():
         if time.monotonic() - loaded > HEALTH_LIMIT:
-            raise RuntimeError(f"the model's /health on port {model.port} gave no 200 within {HEALTH_LIMIT:g} s")
+            raise RuntimeError(f"the model's /health on port {model.client.port} gave no 200 within {HEALTH_LIMIT:g} s")
         await asyncio.sleep(HEALTH_STEP)
     await asyncio.sleep(max(0.0, started + settings.ready_after - time.monotonic()))
     front.model = model

@@ -17,6 +17,11 @@ from collections import namedtuple
 
 from lab.llm import wire
 
+try:
+    from uvloop import new_event_loop
+except ImportError:  # the bench runs this file on a lab's host, too, where it is an ordinary client
+    from asyncio import new_event_loop
+
 from .tally import COMPLETE, CUT, ERROR, Answer, Stream
 
 # Where a service is asked: the address to connect to, and what its host is called.
@@ -124,7 +129,8 @@ class Background(threading.Thread):
 
     def run(self):
         try:
-            asyncio.run(self.work())
+            with asyncio.Runner(loop_factory=new_event_loop) as runner:
+                runner.run(self.work())
         except Exception as error:   # a thread's exception is lost otherwise: stop() raises it
             self._broken = error
 
