@@ -8,7 +8,6 @@ IRONRACK_PROMETHEUS_BIN names the folder with the programs; the gate unpacks the
 from __future__ import annotations
 
 import base64
-import http.server
 import json
 import os
 import signal
@@ -16,7 +15,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -29,6 +27,8 @@ from ansible_collections.ironrack.cluster.plugins.filter.alertmanager_config imp
 from ansible_collections.ironrack.cluster.plugins.filter.prometheus_config import prometheus_config
 from ansible_collections.ironrack.cluster.plugins.filter.prometheus_rules import prometheus_rules
 from ansible_collections.ironrack.cluster.plugins.module_utils._monitoring import login
+
+from tests.traffic.receiver import Receiver
 
 BIN = os.environ["IRONRACK_PROMETHEUS_BIN"]
 ROOT = Path(__file__).resolve().parents[2]
@@ -275,32 +275,6 @@ def test_alerts_find_their_way(tmp_path, labels, receiver):
     assert status == 0, said
 
 
-class Receiver:
-    """A webhook's other end."""
-
-    def __init__(self):
-        self.told = []
-        receiver = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                receiver.told += [(body["receiver"], alert["labels"]["alertname"], alert["labels"].get("severity")) for alert in body["alerts"]]
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *arguments):
-                """Say nothing."""
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = "http://127.0.0.1:%d/" % self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def stop(self):
-        self._server.shutdown()
-        self._server.server_close()
-
-
 def free_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -325,36 +299,35 @@ def alert(name, severity, **labels):
 
 
 def test_alertmanager_tells_a_webhook_and_keeps_back_what_was_said(tmp_path):
-    receiver = Receiver()
-    # All of one evaluation come within the wait.
-    config = alertmanager(tmp_path, {"webhook": {"url": receiver.url}}, group_wait="2s")
     url = "http://127.0.0.1:%d/" % free_port()
-    with (tmp_path / "log").open("w") as log:
+    with Receiver() as receiver, (tmp_path / "log").open("w") as log:
+        # All of one evaluation come within the wait.
+        config = alertmanager(tmp_path, {"webhook": {"url": receiver.url}}, group_wait="2s")
         process = subprocess.Popen(["unshare", "--mount", "--fork", "--kill-child", sys.executable, str(ROOT / "tests" / "real" / "with_share.py"),
                                     os.path.join(os.path.dirname(BIN), "share"), os.path.join(BIN, "prometheus-alertmanager"), "--config.file=%s" % config,
                                     "--storage.path=%s" % (tmp_path / "data"),
                                     "--web.listen-address=%s" % url[7:-1], "--cluster.listen-address="], stdout=log, stderr=log)
-    try:
-        of = {"sloth_service": "chat", "sloth_slo": "availability", "service": "chat"}
-        assert post(url, [
-            alert("ErrorBudgetBurns", "page", **of), alert("ErrorBudgetBurns", "ticket", **of),
-            alert("ErrorBudgetBurns", "ticket", sloth_service="chat", sloth_slo="latency", service="chat"),
-            alert("ErrorRateHigh", "critical", service="chat"), alert("ErrorRateHigh", "warning", service="chat"),
-            alert("HostDown", "critical", host="gpu1", job="hosts"), alert("TargetDown", "ticket", host="gpu1", job="kubelets"),
-            alert("TargetDown", "ticket", host="gpu2", job="kubelets"), alert("Escalated", "escalated", service="chat"), alert("Watchdog", "none")]) == 200
-        expected = sorted([
-            ("page", "ErrorBudgetBurns", "page"), ("ticket", "ErrorBudgetBurns", "ticket"), ("critical", "ErrorRateHigh", "critical"),
-            ("critical", "HostDown", "critical"), ("ticket", "TargetDown", "ticket"), ("escalated", "Escalated", "escalated"),
-            ("heartbeat", "Watchdog", "none")])
-        end = time.monotonic() + 20
-        while len(receiver.told) < len(expected) and time.monotonic() < end:
-            time.sleep(0.2)
-        time.sleep(1)
-        assert sorted(receiver.told) == expected, (tmp_path / "log").read_text()[-2000:]
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait(10)
-        receiver.stop()
+        try:
+            of = {"sloth_service": "chat", "sloth_slo": "availability", "service": "chat"}
+            assert post(url, [
+                alert("ErrorBudgetBurns", "page", **of), alert("ErrorBudgetBurns", "ticket", **of),
+                alert("ErrorBudgetBurns", "ticket", sloth_service="chat", sloth_slo="latency", service="chat"),
+                alert("ErrorRateHigh", "critical", service="chat"), alert("ErrorRateHigh", "warning", service="chat"),
+                alert("HostDown", "critical", host="gpu1", job="hosts"), alert("TargetDown", "ticket", host="gpu1", job="kubelets"),
+                alert("TargetDown", "ticket", host="gpu2", job="kubelets"), alert("Escalated", "escalated", service="chat"),
+                alert("Watchdog", "none")]) == 200
+            expected = sorted([
+                ("page", "ErrorBudgetBurns", "page"), ("ticket", "ErrorBudgetBurns", "ticket"), ("critical", "ErrorRateHigh", "critical"),
+                ("critical", "HostDown", "critical"), ("ticket", "TargetDown", "ticket"), ("escalated", "Escalated", "escalated"),
+                ("heartbeat", "Watchdog", "none")])
+            end = time.monotonic() + 20
+            while len(receiver.told) < len(expected) and time.monotonic() < end:
+                time.sleep(0.2)
+            time.sleep(1)
+            assert sorted((one.receiver, one.name, one.severity) for one in receiver.told) == expected, (tmp_path / "log").read_text()[-2000:]
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.wait(10)
 
 
 def test_prometheus_lets_in_who_has_the_password_and_reads_rules_and_pods(tmp_path):

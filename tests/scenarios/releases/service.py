@@ -41,17 +41,20 @@ def balancers(inventory):
     return found
 
 
-def described(inventory, values=None):
+def variable(inventory, host, name, values=None):
     """:param values: variables that are given with -e.
 
-    :returns: the service's description, with all that its templates come to.
+    :returns: what a variable of a host comes to, templates and all.
     """
     environment = dict(os.environ, ANSIBLE_CALLBACK_RESULT_FORMAT="json", ANSIBLE_NOCOLOR="1", ANSIBLE_FORCE_COLOR="false")
-    host = next(iter(balancers(inventory)))
-    done = subprocess.run(["ansible", host, "-i", str(inventory), "-m", "ansible.builtin.debug", "-a", "var=llm_services", "-e", json.dumps(values or {})],
+    done = subprocess.run(["ansible", host, "-i", str(inventory), "-m", "ansible.builtin.debug", "-a", "var=" + name, "-e", json.dumps(values or {})],
                           cwd=ROOT, env=environment, check=True, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
-    services = json.loads(done.stdout[done.stdout.index("{"):])["llm_services"]
-    return next(service for service in services if service["name"] == NAME)
+    return json.loads(done.stdout[done.stdout.index("{"):])[name]
+
+
+def described(inventory, values=None):
+    """:returns: the service's description, see :func:`variable`."""
+    return next(service for service in variable(inventory, next(iter(balancers(inventory))), "llm_services", values) if service["name"] == NAME)
 
 
 def targets(addresses, port):

@@ -8,17 +8,18 @@ import os
 from collections import namedtuple
 
 #: requests, switches, streams: least numbers of them in `release-switches`. rate: requests a second, at most: all hosts share two cores with the clients.
-#: seconds: that a step under load may take. share_requests: at each step of the good canary. soak: seconds of its steps, at least.
+#: undone: requests in `release-blue-green`, which goes there and back until they were asked. seconds: that a step under load may take.
+#: share_requests: at each step of the good canary. soak: seconds of its steps, at least.
 #: faults: the spoiled releases. kills: what a rollout is doing when it is killed, one run after the other; BETWEEN is between the two balancers.
-Size = namedtuple("Size", "name requests switches streams rate seconds share_requests soak faults kills")
+Size = namedtuple("Size", "name requests undone switches streams rate seconds share_requests soak faults kills")
 
 BETWEEN = "between the balancers"
 FAULTS = ("errors", "slow", "hanging", "dying", "unready", "leaking")
 INTENTS = ("deploy", "wait_ready", "warm_up", "add_upstream", "set_weight", BETWEEN, "gate", "promote", "keep", "remove_upstream", "scale_down", "delete")
 
 SIZES = {
-    "short": Size("short", 20000, 20, 50, 200, 420, 2000, 15, ("errors",), (BETWEEN, "gate", "remove_upstream")),
-    "long": Size("long", 100000, 20, 50, 200, 1500, 20000, 30, FAULTS, INTENTS),
+    "short": Size("short", 20000, 2000, 20, 50, 200, 420, 2000, 15, ("errors",), (BETWEEN, "gate", "remove_upstream")),
+    "long": Size("long", 100000, 100000, 20, 50, 200, 1500, 20000, 30, FAULTS, INTENTS),
 }
 #: Keys of clients. A share is as exact as there are keys: docs/figures.md.
 KEYS = 20000

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import time
+from collections import namedtuple
 
 from ..common import NotProved, say
 from . import runs, service, up, verdicts
@@ -15,41 +16,58 @@ from .size import chosen
 WARM = 300
 AFTER = 5
 
+#: A rollout and its undo: moments of its command, of the undo's command and of its end; seconds of the undo; how the rollout's own run ended.
+Round = namedtuple("Round", "begun asked ended undo status")
+
 
 def release_blue_green(inventory):
-    """All of the traffic changes at once and back at once, and nobody loses anything by either."""
+    """All of the traffic changes at once and back at once, as often as the requests last, and nobody loses anything by either."""
     size = chosen()
     stable, candidate = service.next_release()
     description = service.described(inventory)
-    values = {"lab_watch": size.soak, "lab_keep": WARM}
+    started, rounds = time.monotonic(), []
     with Load(inventory, description["balancer"]["port"], size.rate, streams=size.streams + 10) as load:
         load.warm(size.streams)
-        begun = time.time()
-        with runs.Run(inventory, "rollout_blue_green", "release-blue-green", runs.words(candidate, values)) as run:
-            service.until("the promotion of %s" % candidate, runs.LIMIT, lambda: promoted(run))
-            promoted_at = time.time()
-            asked = time.time()
-            undone = runs.well(inventory, "rollout_undo", "release-blue-green-undo", runs.words())
-            ended = run.wait()
-        time.sleep(AFTER)
+        while not rounds or len(load.answers) < size.undone:
+            if time.monotonic() - started > size.seconds:
+                raise NotProved("after %d s and %d rounds there were %d requests, and %d are needed" % (
+                    size.seconds, len(rounds), len(load.answers), size.undone))
+            rounds.append(there_and_back(inventory, candidate, {"lab_watch": size.soak, "lab_keep": WARM}))
+            time.sleep(AFTER)
     names, samples = list(load.balancers), load.samples
     seen = verdicts.switches(samples, names)
-    # What matters of all the generations: those by which the candidate got and lost its traffic.
-    there = next((one for one in seen if one.weights.get(candidate) == 100), None)
-    _first, back = verdicts.traffic_of(samples, candidate, names)
-    service.keep("blue-green", {"requests": load.summary(), "switches": [one._asdict() for one in seen], "status": ended.status})
+    problems, there, back = [], [], []
+    for one in rounds:
+        # What matters of all the generations: those by which the candidate got and lost its traffic.
+        switch = next((switch for switch in seen if one.begun <= switch.begun <= one.ended and switch.weights.get(candidate) == 100), None)
+        _first, gone = verdicts.traffic_of([sample for sample in samples if one.begun <= sample.at <= one.ended], candidate, names)
+        problems.append([] if switch else ["%s never had all of the traffic in one of the rounds" % candidate])
+        problems.append([] if gone else ["%s still has traffic after an undo" % candidate])
+        there += [(switch.ended - one.begun, switch.ended - switch.begun)] if switch else []
+        back += [gone - one.asked] if gone else []
+    service.keep("blue-green", {"requests": load.summary(), "switches": [one._asdict() for one in seen], "rounds": [one._asdict() for one in rounds]})
     service.proved([
-        [] if there else ["%s never had all of the traffic" % candidate],
-        [] if back else ["%s still has traffic after the undo" % candidate],
-        verdicts.failures(load.answers, size.rate * 10), verdicts.streams_whole(load.streams, [one.begun for one in seen], size.streams),
+        *problems, verdicts.failures(load.answers, size.undone), verdicts.streams_whole(load.streams, [one.begun for one in seen], size.streams),
         [] if any(answer.release == candidate for answer in load.answers) else ["%s answered nobody" % candidate],
         # The undo ends a rollout that is under way by turning it back, or is one of its own.
         verdicts.clean(service.state(inventory), ("promoted", "rolled_back"), stable)], "blue-green")
-    say("release-blue-green: %s to %s, from the command to all of the traffic %.0f s, the switch itself %.2f s between the balancers, promoted after %.0f s; "
-        "undo while it was kept: %.1f s from the command to the last balancer (%.0f s to its end); %d requests, 0 failed; %d streams, at least %d "
-        "open at each of %d changes, all whole" % (
-            stable, candidate, there.ended - begun, there.ended - there.begun, promoted_at - begun, back - asked, undone.seconds, len(load.answers),
-            len(load.streams), size.streams, len(seen)))
+    say("release-blue-green: %d times %s to %s and back, at most: from the command to all of the traffic %.0f s, the switch itself %.2f s between the "
+        "balancers, promoted after %.0f s; undo while it was kept: %.1f s from the command to the last balancer (%.0f s to its end); %d requests, 0 failed; "
+        "%d streams, at least %d open at each of %d changes, all whole" % (
+            len(rounds), stable, candidate, max(whole for whole, _switch in there), max(switch for _whole, switch in there),
+            max(one.asked - one.begun for one in rounds), max(back), max(one.undo for one in rounds), len(load.answers), len(load.streams),
+            size.streams, len(seen)))
+
+
+def there_and_back(inventory, candidate, values):
+    """Promote a release, and undo that while the old one is kept. :returns: :class:`Round`."""
+    begun = time.time()
+    with runs.Run(inventory, "rollout_blue_green", "release-blue-green", runs.words(candidate, values)) as run:
+        service.until("the promotion of %s" % candidate, runs.LIMIT, lambda: promoted(run))
+        asked = time.time()
+        undone = runs.well(inventory, "rollout_undo", "release-blue-green-undo", runs.words())
+        status = run.wait().status
+    return Round(begun, asked, time.time(), undone.seconds, status)
 
 
 def promoted(run):
