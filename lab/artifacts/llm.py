@@ -98,7 +98,8 @@ def wheel_step() -> Step:
 def _make_wheel(out: Path) -> None:
     """pip fetches and verifies, with the machine's own settings; wheels are only unpacked, for a Python that is not this one."""
     wheels = out.parent / "wheels"
-    kind = ("--only-binary", ":all:", "--no-deps", "--python-version", "3.11", "--implementation", "cp", "--abi", "abi3", "--abi", "cp311", "--platform", "manylinux2014_x86_64")
+    python = ("--python-version", "3.11", "--implementation", "cp", "--abi", "abi3", "--abi", "cp311", "--platform", "manylinux2014_x86_64")
+    kind = ("--only-binary", ":all:", "--no-deps", *python)
     run([sys.executable, "-m", "pip", "download", "--quiet", "--require-hashes", *kind, "--dest", str(wheels), "--requirement", str(REQUIREMENTS)])
     for wheel in wheels.glob("*.whl"):
         with zipfile.ZipFile(wheel) as archive:

@@ -72,7 +72,7 @@ class Forwarder:
 
     def _ask(self, model: engine.Client, head: wire.Head, body: bytes):
         method, target = head.request()
-        return model.ask( method, target, [(name, value) for name, value in head.fields if name in PASSED], body)
+        return model.ask(method, target, [(name, value) for name, value in head.fields if name in PASSED], body)
 
     async def _plain(self, model: engine.Client, head: wire.Head, body: bytes, plan: Plan, reply: Reply, begun: float) -> None:
         await asyncio.sleep(plan.delay)
