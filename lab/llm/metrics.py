@@ -86,7 +86,7 @@ class Metrics:
         self.cache_misses = Family(cache_misses, "counter", "Requests of whose prompt the model had less than half in its cache.")
         self.breaker = Family(breaker, "gauge", "1 where the circuit breaker before the model is open.")
         for kind in ("plain", "stream"):
-            # A series that begins with its first count is no rise to Prometheus.
+            # A series that begins with its first count is no rise to Prometheus. Other statuses are of faults that a test asks for.
             for status in ("200", "499"):
                 self.requests.add(0, kind=kind, status=status)
             self.duration.prepare(kind=kind)
