@@ -109,7 +109,7 @@ def compare(what, predicted, changed, explained=None):
     open_ends = [(word, host, task) for word, pairs in (("only predicted", said - did), ("not predicted", did - said)) for host, task in sorted(pairs)]
     for word, host, task in open_ends:
         say("  %s: %s on %s%s" % (word, task, host, " (%s)" % explained[task] if task in explained else ""))
-    unexplained = [pair for pair in open_ends if pair[2] not in explained]
+    unexplained = ["%s on %s (%s)" % (task, host, word) for word, host, task in open_ends if task not in explained]
     if unexplained:
-        raise NotProved("%d (host, task) pairs differ between %s and the real run" % (len(unexplained), what))
+        raise NotProved("%d (host, task) pairs differ between %s and the real run: %s" % (len(unexplained), what, "; ".join(unexplained)))
     say("%s predicted all %d changes of the real run%s" % (what, len(did), ", but %d that are explained" % len(open_ends) if open_ends else ""))
