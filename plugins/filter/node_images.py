@@ -26,7 +26,7 @@ options:
 EXAMPLES = r"""
 - name: Show what this node pulls
   ansible.builtin.debug:
-    msg: "{{ cluster.release.images | ironrack.cluster.node_images(cluster.hosts[inventory_hostname]) }}"
+    msg: "{{ cluster.release.images | ironrack.cluster.node_images(this_host) }}"
 """
 
 RETURN = r"""

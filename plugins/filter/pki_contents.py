@@ -34,7 +34,7 @@ options:
 EXAMPLES = r"""
 - name: The host has its own certificates and keys
   ironrack.cluster.files:
-    files: "{{ cluster.hosts[inventory_hostname].pki_files | ironrack.cluster.pki_contents(pki_bundle.files) }}"
+    files: "{{ this_host.pki_files | ironrack.cluster.pki_contents(pki_bundle.files) }}"
 """
 
 RETURN = r"""

@@ -23,7 +23,8 @@ def expression():
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
 
         def ask(role, cluster, text, host="cp1", **variables):
-            request = {"role": role, "text": text, "variables": dict(variables, cluster=cluster, inventory_hostname=host)}
+            known = {"cluster": cluster, "this_host": cluster["hosts"].get(host, {}), "inventory_hostname": host}
+            request = {"role": role, "text": text, "variables": dict(variables, **known)}
             process.stdin.write(json.dumps(request) + "\n")
             process.stdin.flush()
             answer = json.loads(process.stdout.readline())

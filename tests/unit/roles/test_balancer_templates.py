@@ -31,7 +31,8 @@ def model(balancers=2, **changes):
 
 def templar(cluster=None, host="lb1", **variables):
     loader = DataLoader()
-    known = {"inventory_hostname": host, "cluster": cluster or model(), "ansible_facts": {}}
+    cluster = cluster or model()
+    known = {"inventory_hostname": host, "cluster": cluster, "this_host": cluster["hosts"][host], "ansible_facts": {}}
     for part in ("defaults", "vars"):
         known.update(loader.load_from_file(str(ROLE / part / "main.yml"), trusted_as_template=True))
     known.update(variables)

@@ -35,16 +35,28 @@ def rendered_fixture(expression):
 
 
 def test_nothing_listens_before_it_asks_for_a_password(rendered, expression):
-    early = [entry["path"] for entry in expression("monitoring", model(), "{{ __monitoring_early_files }}", "ops1")]
+    early = [entry["path"] for entry in expression("host", model(), "{{ __host_monitoring_files }}", "ops1")]
+    waits = expression("host", model(), (ROOT / "roles/host/templates/unconfigured.conf.j2").read_text(), "ops1")
+    assert "[Unit]\n" in waits and "ConditionPathExists=/etc/ironrack/prometheus/web.yml\n" in waits
     for unit, template in (("prometheus", "prometheus.conf.j2"), ("prometheus-alertmanager", "alertmanager.conf.j2")):
         text = rendered(template, "ops1")
-        assert "/etc/systemd/system/%s.service.d/ironrack.conf" % unit in early
-        assert "ConditionPathExists=/etc/ironrack/prometheus/web.yml\n" in text and "--web.config.file=/etc/ironrack/prometheus/web.yml" in text
+        assert "/etc/systemd/system/%s.service.d/unconfigured.conf" % unit in early
+        assert "--web.config.file=/etc/ironrack/prometheus/web.yml" in text
         assert text.count("ExecStart=\nExecStart=") + text.count("ExecStart=\n#") == 1
     assert "--storage.tsdb.retention.time=35d" in rendered("prometheus.conf.j2", "ops1")
-    tasks = yaml.safe_load((ROLE / "tasks" / "server.yml").read_text())
-    modules = [next(key for key in task if "." in key).rpartition(".")[2] for task in tasks]
-    assert modules[:3] == ["packages", "files", "web_login"]
+    tasks = yaml.safe_load((ROOT / "roles/host/tasks/main.yml").read_text())
+    assert [next(key for key in task if "." in key).rpartition(".")[2] for task in tasks][:2] == ["files", "packages"]
+    assert "__host_monitoring_files" in tasks[0]["ironrack.cluster.files"]["files"]
+    packages = expression("host", model(), "{{ __host_all_packages }}", "ops1")
+    assert {"prometheus", "prometheus-alertmanager"} <= set(packages)
+
+
+@pytest.mark.parametrize("password, names", [({}, ["prometheus-ca.crt"]), ({"content": "c2VjcmV0Cg=="}, ["prometheus-ca.crt", "prometheus-password"])])
+def test_who_asks_from_the_client_host_gets_the_password_once_it_is_made(expression, password, names):
+    files = expression("monitoring", model(), "{{ __monitoring_client_files }}", "ops1", __monitoring_password=password,
+                       pki_bundle={"files": {"service-ca.crt": "x"}})
+    assert [entry["path"].rpartition("/")[2] for entry in files] == names
+    assert all((entry["content"], entry["mode"], entry["secret"]) == ("secret\n", "0600", True) for entry in files[1:])
 
 
 def test_ipv6_listens_on_ipv6(rendered):
@@ -71,7 +83,7 @@ def test_every_unit_watches_files_that_are_written_and_every_file_has_its_source
 
     pki = {"files": dict.fromkeys(("service-ca.crt", "kubernetes-ca.crt", "monitoring.crt", "monitoring.key", "prometheus-ops1.crt",
                                    "prometheus-ops1.key"), "x")}
-    files = value("__monitoring_host_files + __monitoring_balancer_files + __monitoring_early_files") + value("__monitoring_server_files", pki_bundle=pki)
+    files = value("__monitoring_host_files + __monitoring_balancer_files") + value("__monitoring_server_files", pki_bundle=pki)
     for entry in files:
         for folder in ("template", "src"):
             if folder in entry:
