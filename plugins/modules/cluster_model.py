@@ -30,6 +30,7 @@ attributes:
     support: none
 notes:
   - This is an action that runs on the controller. Run it once and register it as C(cluster); its cost grows with the number of hosts.
+  - Roles read that, and their host's own part of RV(hosts) as C(this_host).
 """
 
 EXAMPLES = r"""
@@ -41,6 +42,10 @@ EXAMPLES = r"""
       ironrack.cluster.cluster_model:
       run_once: true
       register: cluster
+
+    - name: Each host has its own part of the model
+      ansible.builtin.set_fact:
+        this_host: "{{ cluster.hosts[inventory_hostname] | default({}) }}"
 
     - name: Show where the API is
       ansible.builtin.debug:

@@ -9,9 +9,11 @@ import json
 import threading
 import time
 from collections import namedtuple
+from datetime import datetime
 
-# One alert of one message. at: seconds since the epoch. receiver: by which of Alertmanager's. status: firing or resolved.
-Told = namedtuple("Told", "at receiver status name severity labels")
+# One alert of one message. at, began: seconds since the epoch, of the message and of the alert. receiver: by which of Alertmanager's.
+# status: firing or resolved.
+Told = namedtuple("Told", "at began receiver status name severity labels")
 
 
 class Receiver:
@@ -24,8 +26,8 @@ class Receiver:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                receiver.told += [Told(time.time(), body["receiver"], alert["status"], alert["labels"]["alertname"], alert["labels"].get("severity"),
-                                       alert["labels"]) for alert in body["alerts"]]
+                receiver.told += [Told(time.time(), datetime.fromisoformat(alert["startsAt"]).timestamp(), body["receiver"], alert["status"],
+                                       alert["labels"]["alertname"], alert["labels"].get("severity"), alert["labels"]) for alert in body["alerts"]]
                 self.send_response(200)
                 self.end_headers()
 
