@@ -22,8 +22,8 @@ options:
     type: dict
     required: true
   host:
-    description: The host's name in the inventory.
-    type: str
+    description: The host's own part of the model. To have it looked up here would copy the parts of all hosts.
+    type: dict
     required: true
   ignore_preflight_errors:
     description: Names of kubeadm's preflight checks whose errors do not stop it.
@@ -43,7 +43,7 @@ options:
 EXAMPLES = r"""
 - name: Show what this host would be built from
   ansible.builtin.debug:
-    msg: "{{ cluster | ironrack.cluster.kubeadm_config(inventory_hostname, ignore_preflight_errors=['NumCPU']) }}"
+    msg: "{{ cluster | ironrack.cluster.kubeadm_config(this_host, ignore_preflight_errors=['NumCPU']) }}"
 """
 
 RETURN = r"""

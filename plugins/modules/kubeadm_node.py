@@ -145,7 +145,7 @@ EXAMPLES = r"""
     role: worker
     node_name: gpu1
     kubernetes_version: 1.36.4
-    documents: "{{ cluster | ironrack.cluster.kubeadm_config('gpu1') }}"
+    documents: "{{ cluster | ironrack.cluster.kubeadm_config(this_host) }}"
     endpoint: 192.0.2.10:6443
     token: "{{ join.token }}"
     ca_hash: "{{ join.ca_hash }}"

@@ -213,25 +213,24 @@ def worker_documents(cluster, host, registration, resolv_conf):
         kubelet_configuration(cluster, resolv_conf)]
 
 
-def documents(cluster, name, ignore_preflight_errors=(), kube_proxy_config=None, resolv_conf=""):
+def documents(cluster, host, ignore_preflight_errors=(), kube_proxy_config=None, resolv_conf=""):
     """All documents for one host: what creates a cluster or renders a built node's files, and what joins one.
 
     Any control plane can be the one that creates the cluster, so each has the same documents apart from its own address.
 
     :param cluster: the model.
-    :param name: the host's name in the inventory.
+    :param host: the model's entry of the host.
     :param ignore_preflight_errors: names of kubeadm's checks.
     :param kube_proxy_config: fields over the KubeProxyConfiguration.
     :param resolv_conf: path of the resolv.conf that pods get; chosen by the model's DNS servers where empty.
     :returns: a list of dicts.
     :raises ValueError: on a setting that no kubelet would start with.
     """
-    host = cluster["hosts"][name]
     registration = node_registration(host, ignore_preflight_errors)
     join = {"apiVersion": KUBEADM_API, "kind": "JoinConfiguration", "nodeRegistration": registration, "timeouts": dict(TIMEOUTS)}
     if not host["is_control_plane"]:
         return worker_documents(cluster, host, registration, resolv_conf) + [join]
-    port = next(server["port"] for server in cluster["api_servers"] if server["name"] == name)
+    port = next(server["port"] for server in cluster["api_servers"] if server["name"] == host["name"])
     own_endpoint = {"advertiseAddress": host["address"], "bindPort": port}
     join["controlPlane"] = {"localAPIEndpoint": dict(own_endpoint)}
     init = {

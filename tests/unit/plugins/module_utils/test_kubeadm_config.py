@@ -31,6 +31,10 @@ def model(groups=None, host_variables=None, **variables):
     return derived.model
 
 
+def documents_of(cluster, name, **options):
+    return documents(cluster, cluster["hosts"][name], **options)
+
+
 def by_kind(made):
     return {document["kind"]: document for document in made}
 
@@ -41,9 +45,9 @@ def arguments(section):
 
 def test_a_control_plane_has_all_documents_and_a_worker_its_join():
     cluster = model()
-    assert list(by_kind(documents(cluster, "cp1"))) == [
+    assert list(by_kind(documents_of(cluster, "cp1"))) == [
         "InitConfiguration", "ClusterConfiguration", "KubeletConfiguration", "KubeProxyConfiguration", "JoinConfiguration"]
-    worker = documents(cluster, "gpu1")
+    worker = documents_of(cluster, "gpu1")
     assert list(by_kind(worker)) == ["InitConfiguration", "ClusterConfiguration", "KubeletConfiguration", "JoinConfiguration"]
     assert "controlPlane" not in worker[-1]
     assert worker[-1]["nodeRegistration"]["ignorePreflightErrors"] == ["FileAvailable--etc-kubernetes-pki-ca.crt"]
@@ -51,14 +55,14 @@ def test_a_control_plane_has_all_documents_and_a_worker_its_join():
 
 def test_any_control_plane_could_create_the_same_cluster():
     cluster = model()
-    first, second = by_kind(documents(cluster, "cp1")), by_kind(documents(cluster, "cp2"))
+    first, second = by_kind(documents_of(cluster, "cp1")), by_kind(documents_of(cluster, "cp2"))
     for kind in ("ClusterConfiguration", "KubeletConfiguration", "KubeProxyConfiguration"):
         assert first[kind] == second[kind]
     assert first["InitConfiguration"]["localAPIEndpoint"] != second["InitConfiguration"]["localAPIEndpoint"]
 
 
 def test_an_api_server_uses_the_member_of_its_own_host():
-    etcd = by_kind(documents(model(), "cp1"))["ClusterConfiguration"]["etcd"]["external"]
+    etcd = by_kind(documents_of(model(), "cp1"))["ClusterConfiguration"]["etcd"]["external"]
     assert etcd["endpoints"] == ["https://127.0.0.1:2379"]
 
 
@@ -67,7 +71,7 @@ def test_settings_of_the_site_reach_their_component():
                     cluster_scheduler_extra_args={"v": 4}, cluster_controller_manager_extra_args={"leader-elect": True},
                     cluster_kubelet_extra_config={"failCgroupV1": False, "authentication": {"webhook": {"cacheTTL": "1m0s"}}},
                     cluster_feature_gates={"MemoryQoS": True})
-    made = by_kind(documents(cluster, "cp1", kube_proxy_config={"conntrack": {"maxPerCore": 0}}))
+    made = by_kind(documents_of(cluster, "cp1", kube_proxy_config={"conntrack": {"maxPerCore": 0}}))
     parts = made["ClusterConfiguration"]
     apiserver = arguments(parts["apiServer"])
     assert (apiserver["audit-log-path"], apiserver["profiling"], apiserver["feature-gates"]) == ("/var/log/audit.log", "true", "MemoryQoS=true")
@@ -81,7 +85,7 @@ def test_settings_of_the_site_reach_their_component():
 
 
 def test_a_cluster_is_secure_without_a_word_of_the_site():
-    made = by_kind(documents(model(), "cp1"))
+    made = by_kind(documents_of(model(), "cp1"))
     parts = made["ClusterConfiguration"]
     apiserver = arguments(parts["apiServer"])
     assert {name: apiserver[name] for name in ("profiling", "kubelet-certificate-authority", "audit-log-maxage", "audit-log-maxbackup",
@@ -98,7 +102,7 @@ def test_a_cluster_is_secure_without_a_word_of_the_site():
 
 
 def test_every_path_that_the_api_server_is_given_lies_in_one_of_its_mounts():
-    server = by_kind(documents(model(), "cp1"))["ClusterConfiguration"]["apiServer"]
+    server = by_kind(documents_of(model(), "cp1"))["ClusterConfiguration"]["apiServer"]
     mounts = {volume["mountPath"]: volume["readOnly"] for volume in server["extraVolumes"]}
     assert mounts == {"/etc/kubernetes/ironrack": True, "/var/log/kubernetes/audit": False}
     paths = [value for value in arguments(server).values() if value.startswith("/")]
@@ -106,7 +110,7 @@ def test_every_path_that_the_api_server_is_given_lies_in_one_of_its_mounts():
 
 
 def test_tls_1_3_names_no_suites():
-    made = by_kind(documents(model(cluster_tls_min_version="VersionTLS13"), "cp1"))
+    made = by_kind(documents_of(model(cluster_tls_min_version="VersionTLS13"), "cp1"))
     for section in ("apiServer", "controllerManager", "scheduler"):
         flags = arguments(made["ClusterConfiguration"][section])
         assert flags["tls-min-version"] == "VersionTLS13" and "tls-cipher-suites" not in flags
@@ -116,27 +120,27 @@ def test_tls_1_3_names_no_suites():
 @pytest.mark.parametrize("own, ours", [
     ({}, True), ({"v": "4"}, True), ({"anonymous-auth": "false"}, False), ({"oidc-issuer-url": "https://id.example.org"}, False)])
 def test_the_site_may_say_itself_who_is_anonymous(own, ours):
-    flags = arguments(by_kind(documents(model(cluster_apiserver_extra_args=own), "cp1"))["ClusterConfiguration"]["apiServer"])
+    flags = arguments(by_kind(documents_of(model(cluster_apiserver_extra_args=own), "cp1"))["ClusterConfiguration"]["apiServer"])
     assert ("authentication-config" in flags) is ours and own.items() <= flags.items()
 
 
 def test_a_worker_is_rendered_without_an_authority_and_still_trusts_the_clusters():
-    made = by_kind(without_authority(documents(model(), "gpu1"), "/run/ironrack/x/pki"))
+    made = by_kind(without_authority(documents_of(model(), "gpu1"), "/run/ironrack/x/pki"))
     assert made["ClusterConfiguration"]["certificatesDir"] == "/run/ironrack/x/pki"
     assert made["KubeletConfiguration"]["authentication"] == dict(
-        by_kind(documents(model(), "gpu1"))["KubeletConfiguration"]["authentication"], x509={"clientCAFile": "/etc/kubernetes/pki/ca.crt"})
+        by_kind(documents_of(model(), "gpu1"))["KubeletConfiguration"]["authentication"], x509={"clientCAFile": "/etc/kubernetes/pki/ca.crt"})
 
 
 def test_encryption_comes_with_its_file_and_goes_with_its_switch():
     cluster = model()
-    server = by_kind(documents(cluster, "cp1"))["ClusterConfiguration"]["apiServer"]
+    server = by_kind(documents_of(cluster, "cp1"))["ClusterConfiguration"]["apiServer"]
     assert arguments(server)["encryption-provider-config"] == cluster["encryption"]["path"]
     files = {entry["path"]: entry for entry in cluster["hosts"]["cp2"]["pki_files"]}
     assert files[cluster["encryption"]["path"]] == {
         "path": "/etc/kubernetes/ironrack/encryption.yaml", "source": "encryption.yaml", "mode": "0600", "owner": "root", "group": "root"}
     assert cluster["encryption"]["path"] not in {entry["path"] for entry in cluster["hosts"]["gpu1"]["pki_files"]}
     without = model(cluster_encryption_at_rest=False)
-    assert not [name for name in arguments(by_kind(documents(without, "cp1"))["ClusterConfiguration"]["apiServer"]) if "encryption" in name]
+    assert not [name for name in arguments(by_kind(documents_of(without, "cp1"))["ClusterConfiguration"]["apiServer"]) if "encryption" in name]
     assert without["encryption"]["path"] not in {entry["path"] for entry in without["hosts"]["cp2"]["pki_files"]}
 
 
@@ -144,17 +148,17 @@ def test_labels_and_taints():
     cluster = model(host_variables={"gpu1": {"cluster_node_labels": {"rack": "r7"}, "cluster_node_taints": [
         {"key": "nvidia.com/gpu", "value": "", "effect": "NoSchedule"}]}})
     zone = cluster["hosts"]["gpu1"]["zone"]
-    registration = documents(cluster, "gpu1")[0]["nodeRegistration"]
+    registration = documents_of(cluster, "gpu1")[0]["nodeRegistration"]
     assert arguments({"extraArgs": registration["kubeletExtraArgs"]})["node-labels"] == "rack=r7,topology.kubernetes.io/zone=%s" % zone
     assert [taint["key"] for taint in registration["taints"]] == ["nvidia.com/gpu"]
-    control_plane = by_kind(documents(cluster, "cp1"))
+    control_plane = by_kind(documents_of(cluster, "cp1"))
     for kind in ("InitConfiguration", "JoinConfiguration"):
         assert [taint["key"] for taint in control_plane[kind]["nodeRegistration"]["taints"]] == ["node-role.kubernetes.io/control-plane"]
 
 
 def test_a_control_plane_that_is_a_worker_too_takes_pods():
     cluster = model(groups={"etcd": ["one"], "control_plane": ["one"], "workers": ["one"], "load_balancers": [], "mirror": []}, cluster_vip="")
-    assert by_kind(documents(cluster, "one"))["InitConfiguration"]["nodeRegistration"]["taints"] == []
+    assert by_kind(documents_of(cluster, "one"))["InitConfiguration"]["nodeRegistration"]["taints"] == []
 
 
 def test_a_label_that_no_kubelet_may_set_is_refused_by_the_filter():
@@ -162,7 +166,7 @@ def test_a_label_that_no_kubelet_may_set_is_refused_by_the_filter():
     cluster = model()
     cluster["hosts"]["gpu1"]["labels"]["node-role.kubernetes.io/gpu"] = ""
     with pytest.raises(AnsibleFilterError, match="gpu1: a kubelet may not set the label node-role.kubernetes.io/gpu"):
-        kubeadm_config(cluster, "gpu1")
+        kubeadm_config(cluster, cluster["hosts"]["gpu1"])
 
 
 @pytest.mark.parametrize("label, fine", [
@@ -173,10 +177,10 @@ def test_label_problems(label, fine):
 
 
 def test_dns_servers_of_the_site_decide_the_resolv_conf():
-    assert "resolvConf" not in by_kind(documents(model(), "cp1"))["KubeletConfiguration"]
+    assert "resolvConf" not in by_kind(documents_of(model(), "cp1"))["KubeletConfiguration"]
     named = model(cluster_dns_servers=["10.77.0.5"])
-    assert by_kind(documents(named, "cp1"))["KubeletConfiguration"]["resolvConf"] == "/etc/kubernetes/resolv.conf"
-    assert by_kind(documents(named, "cp1", resolv_conf="/run/x"))["KubeletConfiguration"]["resolvConf"] == "/run/x"
+    assert by_kind(documents_of(named, "cp1"))["KubeletConfiguration"]["resolvConf"] == "/etc/kubernetes/resolv.conf"
+    assert by_kind(documents_of(named, "cp1", resolv_conf="/run/x"))["KubeletConfiguration"]["resolvConf"] == "/run/x"
 
 
 def test_an_argument_may_repeat_and_a_later_group_wins():
@@ -190,7 +194,7 @@ def test_merged_leaves_its_input_alone():
 
 
 def test_the_text_for_a_join_holds_the_token_and_only_the_join():
-    text = config_text("join", documents(model(), "cp1"), endpoint="10.77.0.10:6443", token="abcdef.0123456789abcdef", ca_hash="sha256:00")
+    text = config_text("join", documents_of(model(), "cp1"), endpoint="10.77.0.10:6443", token="abcdef.0123456789abcdef", ca_hash="sha256:00")
     read = list(yaml.safe_load_all(text))
     assert [document["kind"] for document in read] == ["JoinConfiguration"]
     assert read[0]["discovery"]["bootstrapToken"] == {
@@ -198,7 +202,7 @@ def test_the_text_for_a_join_holds_the_token_and_only_the_join():
 
 
 def test_the_text_for_an_init_holds_no_join_and_none_is_made_of_nothing():
-    assert "JoinConfiguration" not in config_text("init", documents(model(), "cp1"))
+    assert "JoinConfiguration" not in config_text("init", documents_of(model(), "cp1"))
     with pytest.raises(ValueError):
         config_text("init", [{"kind": "JoinConfiguration"}])
 
@@ -206,12 +210,12 @@ def test_the_text_for_an_init_holds_no_join_and_none_is_made_of_nothing():
 def test_a_worker_is_rendered_with_what_a_join_gives_it():
     taints = [{"key": "gpu", "value": "yes", "effect": "NoSchedule"}, {"key": "bare", "effect": "NoExecute"}]
     cluster = model(host_variables={"gpu1": {"cluster_node_taints": taints}}, cluster_kubelet_extra_config={"maxPods": 40})
-    made = by_kind(documents(cluster, "gpu1", resolv_conf="/etc/r"))
+    made = by_kind(documents_of(cluster, "gpu1", resolv_conf="/etc/r"))
     flags = {entry["name"]: entry["value"] for entry in made["InitConfiguration"]["nodeRegistration"]["kubeletExtraArgs"]}
     assert flags["register-with-taints"] == "gpu=yes:NoSchedule,bare:NoExecute"
     # kubeadm join makes that flag itself.
     assert "register-with-taints" not in str(made["JoinConfiguration"])
-    assert made["KubeletConfiguration"] == by_kind(documents(cluster, "cp1", resolv_conf="/etc/r"))["KubeletConfiguration"]
+    assert made["KubeletConfiguration"] == by_kind(documents_of(cluster, "cp1", resolv_conf="/etc/r"))["KubeletConfiguration"]
 
 
 def test_reset_leaves_certificates_and_etcd_alone():
