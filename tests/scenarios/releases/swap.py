@@ -15,6 +15,9 @@ from .size import chosen
 #: Seconds that the old release is kept where an undo is to come meanwhile.
 WARM = 300
 AFTER = 5
+#: Requests a second, at most, while rollouts go there and back: at an undo two playbooks share the clients' two cores, and with 200 a second some
+#: answers took longer than a client waits (6 s).
+BESIDE_UNDO = 120
 
 #: A rollout and its undo: moments of its command, of the undo's command and of its end; seconds of the undo; how the rollout's own run ended.
 Round = namedtuple("Round", "begun asked ended undo status")
@@ -26,7 +29,7 @@ def release_blue_green(inventory):
     stable, candidate = service.next_release()
     description = service.described(inventory)
     started, rounds = time.monotonic(), []
-    with Load(inventory, description["balancer"]["port"], size.rate, streams=size.streams + 10) as load:
+    with Load(inventory, description["balancer"]["port"], min(size.rate, BESIDE_UNDO), streams=size.streams + 10) as load:
         load.warm(size.streams)
         while not rounds or len(load.answers) < size.undone:
             if time.monotonic() - started > size.seconds:
