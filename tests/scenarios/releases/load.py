@@ -60,12 +60,13 @@ class Load:
     :param workers: connections. A request that is slow holds one: with few of them it would hold up all others.
     :param streams: how many to keep open, 0 for none.
     :param only: balancers that are asked; all are watched.
+    :param patience: seconds from a request to the end of its answer; after that it has failed.
     """
 
-    def __init__(self, inventory, port, rate, workers=WORKERS, streams=0, only=None):
+    def __init__(self, inventory, port, rate, workers=WORKERS, streams=0, only=None, patience=TIME_OUT):
         self.balancers = service.balancers(inventory)
         asked = service.targets([address for name, address in self.balancers.items() if only is None or name in only], port)
-        self._clients = Clients(asked, get("/v1/models"), workers, KEYS, rate, TIME_OUT, MOST)
+        self._clients = Clients(asked, get("/v1/models"), workers, KEYS, rate, patience, MOST)
         # Begun evenly over a stream's life: together they would end together, and a switch would meet none.
         self._streams = Streams(asked, chat(TOKENS, stream=True), streams, STREAM_LIMIT, TOKENS * TOKEN_SECONDS / streams) if streams else None
         self._watches = [Watch(name, address) for name, address in self.balancers.items()]

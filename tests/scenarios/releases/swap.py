@@ -15,9 +15,10 @@ from .size import chosen
 #: Seconds that the old release is kept where an undo is to come meanwhile.
 WARM = 300
 AFTER = 5
-#: Requests a second, at most, while rollouts go there and back: at an undo two playbooks share the clients' two cores, and with 200 a second some
-#: answers took longer than a client waits (6 s).
-BESIDE_UNDO = 120
+#: Requests a second, at most, while rollouts go there and back, and the seconds that their clients wait for an answer. Two playbooks and six pods
+#: that start share the clients' two cores then: with 200 a second 11 of 105,880 answers took longer than the 6 s of other steps, with 120 as well
+#: 5 of 36,000, all of pods that no switch touched at that time. What is proved is that no request is lost; how long the slowest took is told.
+BESIDE_UNDO, PATIENCE = 120, 30
 
 #: A rollout and its undo: moments of its command, of the undo's command and of its end; seconds of the undo; how the rollout's own run ended.
 Round = namedtuple("Round", "begun asked ended undo status")
@@ -29,7 +30,7 @@ def release_blue_green(inventory):
     stable, candidate = service.next_release()
     description = service.described(inventory)
     started, rounds = time.monotonic(), []
-    with Load(inventory, description["balancer"]["port"], min(size.rate, BESIDE_UNDO), streams=size.streams + 10) as load:
+    with Load(inventory, description["balancer"]["port"], min(size.rate, BESIDE_UNDO), streams=size.streams + 10, patience=PATIENCE) as load:
         load.warm(size.streams)
         while not rounds or len(load.answers) < size.undone:
             if time.monotonic() - started > size.seconds:
@@ -54,12 +55,13 @@ def release_blue_green(inventory):
         [] if any(answer.release == candidate for answer in load.answers) else ["%s answered nobody" % candidate],
         # The undo ends a rollout that is under way by turning it back, or is one of its own.
         verdicts.clean(service.state(inventory), ("promoted", "rolled_back"), stable)], "blue-green")
+    took = sorted(answer.finished - answer.issued for answer in load.answers)
     say("release-blue-green: %d times %s to %s and back, at most: from the command to all of the traffic %.0f s, the switch itself %.2f s between the "
-        "balancers, promoted after %.0f s; undo while it was kept: %.1f s from the command to the last balancer (%.0f s to its end); %d requests, 0 failed; "
-        "%d streams, at least %d open at each of %d changes, all whole" % (
+        "balancers, promoted after %.0f s; undo while it was kept: %.1f s from the command to the last balancer (%.0f s to its end); %d requests, 0 failed, "
+        "99 %% of them in %.1f s and the slowest in %.1f s; %d streams, at least %d open at each of %d changes, all whole" % (
             len(rounds), stable, candidate, max(whole for whole, _switch in there), max(switch for _whole, switch in there),
-            max(one.asked - one.begun for one in rounds), max(back), max(one.undo for one in rounds), len(load.answers), len(load.streams),
-            size.streams, len(seen)))
+            max(one.asked - one.begun for one in rounds), max(back), max(one.undo for one in rounds), len(load.answers),
+            took[len(took) * 99 // 100], took[-1], len(load.streams), size.streams, len(seen)))
 
 
 def there_and_back(inventory, candidate, values):
