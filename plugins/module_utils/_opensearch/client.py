@@ -86,6 +86,7 @@ def advice(status):
     return {
         401: "The user is not known or the password is wrong: correct username and password, or use the admin certificate",
         403: "Whoever asks has no right to: give its role the permission, or use the admin certificate",
+        409: "Somebody else changed it at the same time: run this again",
         429: "The cluster is overloaded: run this again when it has less to do",
         LOST: "The node has no cluster manager, or its security configuration was never loaded: look at the log of opensearch.service there",
     }.get(status, "")
