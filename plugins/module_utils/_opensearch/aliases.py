@@ -40,6 +40,7 @@ def wanted(entries):
     """
     problems = ["%r stands for several indices: name each" % entry["index"] for entry in entries
                 if entry["index"].startswith(("-", "_")) or any(sign in entry["index"] for sign in SPECIAL)]
+    problems += [] if entries else ["it would point nowhere: name an index, or use state=absent"]
     names = [entry["index"] for entry in entries]
     problems += ["%s is there twice: keep one" % name for name in sorted(set(names)) if names.count(name) > 1]
     writes = writers({entry["index"]: entry for entry in entries})
