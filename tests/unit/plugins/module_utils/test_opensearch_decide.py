@@ -91,7 +91,8 @@ def test_statuses_are_ordered():
 
 
 def decision(node, *deciders):
-    return {"node_name": node, "node_decision": "no", "deciders": [{"decider": name, "decision": word, "explanation": "said " + name} for name, word in deciders]}
+    return {"node_name": node, "node_decision": "no", "deciders": [
+        {"decider": name, "decision": word, "explanation": "said " + name} for name, word in deciders]}
 
 
 def test_shards_that_are_not_placed_are_explained_in_plain_words():
@@ -205,7 +206,8 @@ def test_nodes_and_indices_are_described():
     assert (second["roles"], second["zone"], second["is_elected"], second["compressed_pointers"]) == (["data", "ingest"], "b", True, True)
     assert (second["heap_max_bytes"], second["memory_bytes"], second["disk_free_bytes"], second["memory_locked"]) == (5, 9, 3, False)
     assert [plugin["name"] for plugin in second["plugins"]] == ["a", "z"]
-    rows = [{"index": "b", "health": "green", "status": "open", "pri": "2", "rep": "1", "docs.count": "50", "store.size": "100"}, {"index": "a", "status": "close"}]
+    rows = [{"index": "b", "health": "green", "status": "open", "pri": "2", "rep": "1", "docs.count": "50", "store.size": "100"},
+            {"index": "a", "status": "close"}]
     found = nodes.indices(rows, {"b": {"settings": {"index.version.created_string": "2.19.4"}}})
     assert [one["name"] for one in found] == ["a", "b"] and found[0]["documents"] is None
     assert (found[1]["documents"], found[1]["replicas"], found[1]["created_by_version"]) == (50, 1, "2.19.4")

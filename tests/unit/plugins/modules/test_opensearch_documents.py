@@ -56,7 +56,8 @@ def test_an_alias_that_nobody_can_decide_is_refused(engine, call, check):
     engine.aliases = {one["index"]: {"logs": {"is_write_index": True}} for one in two}
     assert "has several write indices already: logs-1, logs-2" in call(opensearch_alias, check=check, name="logs", indices=two[:1])["msg"]
     engine.aliases = {}
-    assert "there is an index logs-1, so no alias can have that name" in call(opensearch_alias, check=check, name="logs-1", indices=[{"index": "logs-2"}])["msg"]
+    failed = call(opensearch_alias, check=check, name="logs-1", indices=[{"index": "logs-2"}])
+    assert "there is an index logs-1, so no alias can have that name" in failed["msg"]
     assert "no name of one thing" in call(opensearch_alias, check=check, name="logs*", state="absent")["msg"]
     assert not engine.writes()
 
@@ -132,7 +133,8 @@ def test_a_login_that_tells_nothing_is_no_reason_to_change_a_password(engine, ca
 
 
 def test_a_role_and_its_mapping_come_change_and_go(engine, call):
-    role = {"name": "log_writer", "cluster_permissions": ["b", "a"], "index_permissions": [{"index_patterns": ["logs-*"], "allowed_actions": ["write", "create"]}]}
+    role = {"name": "log_writer", "cluster_permissions": ["b", "a"], "index_permissions": [
+        {"index_patterns": ["logs-*"], "allowed_actions": ["write", "create"]}]}
     settles(engine, call, opensearch_security_role, **role)
     assert not call(opensearch_security_role, name="log_writer", cluster_permissions=["a", "b"])["changed"]
     settles(engine, call, opensearch_security_role, name="log_writer", tenant_permissions=[{"tenant_patterns": ["t"], "allowed_actions": ["kibana_all_read"]}])
