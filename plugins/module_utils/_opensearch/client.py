@@ -247,9 +247,11 @@ def _never_sent(error):
 
 
 def _words(error, limit):
-    # urllib3 puts the object that failed, with its address in memory, in front of what happened.
     if isinstance(error, opensearchpy.exceptions.ConnectionTimeout):
         return "no answer in %d s" % limit
-    if isinstance(error.info, urllib3.exceptions.ConnectTimeoutError):
+    refused = isinstance(error.info, urllib3.exceptions.NewConnectionError)  # to urllib3 that is a kind of time-out
+    if isinstance(error.info, urllib3.exceptions.ConnectTimeoutError) and not refused:
         return "no connection in %d s" % min(CONNECT, limit)
-    return str(error.error).rsplit(">: ", 1)[-1]
+    # urllib3 puts the object that failed in front of what happened, and the system's own word behind it.
+    cause = getattr(error.info, "__cause__", None)
+    return getattr(cause, "strerror", None) or str(error.error)

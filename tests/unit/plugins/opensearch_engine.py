@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import copy
 import http.server
 import json
@@ -86,7 +87,8 @@ class Engine:
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
                 if self.command != "HEAD":
-                    self.wfile.write(data)
+                    with contextlib.suppress(OSError):  # whoever asked may have given up
+                        self.wfile.write(data)
 
             do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = work
 

@@ -11,9 +11,9 @@ import json
 
 import pytest
 
-from ansible_collections.ironrack.cluster.plugins.modules import (
-    opensearch_alias, opensearch_index_template, opensearch_ism_policy, opensearch_security_role, opensearch_security_role_mapping, opensearch_security_user,
-    opensearch_sm_policy)
+from ansible_collections.ironrack.cluster.plugins.modules import opensearch_alias, opensearch_index_template, opensearch_ism_policy
+from ansible_collections.ironrack.cluster.plugins.modules import opensearch_security_role, opensearch_security_role_mapping, opensearch_security_user
+from ansible_collections.ironrack.cluster.plugins.modules import opensearch_sm_policy
 from ansible_collections.ironrack.cluster.tests.unit.plugins.modules.opensearch_calls import (
     absent_without_a_cluster, call_fixture, engine_fixture, settles)
 from ansible_collections.ironrack.cluster.tests.unit.plugins.opensearch_engine import ISM, SECURITY, SM, error

@@ -9,8 +9,8 @@ import threading
 
 import pytest
 
-from ansible_collections.ironrack.cluster.plugins.modules import (
-    opensearch_cluster_settings, opensearch_health, opensearch_info, opensearch_node_exclusion)
+from ansible_collections.ironrack.cluster.plugins.modules import opensearch_cluster_settings, opensearch_health, opensearch_info
+from ansible_collections.ironrack.cluster.plugins.modules import opensearch_node_exclusion
 from ansible_collections.ironrack.cluster.tests.unit.plugins.modules.opensearch_calls import (
     NOBODY, absent_without_a_cluster, call_fixture, engine_fixture, settles)
 from ansible_collections.ironrack.cluster.tests.unit.plugins.opensearch_engine import error, shard
