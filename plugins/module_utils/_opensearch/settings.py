@@ -79,9 +79,9 @@ def shadows(transient, wanted):
 
     :param transient: flat. :param wanted: flat.
     """
+    found = [(name, text, value) for name, text in sorted(transient.items()) for value in _matching(wanted, name) if value != text]
     return ["the transient setting %s=%s wins over %s until the cluster restarts or it is set to null" % (
-        name, text, "the default" if value is None else "the persistent %s" % value)
-            for name, text in sorted(transient.items()) for value in _matching(wanted, name) if value != text]
+        name, text, "the default" if value is None else "the persistent %s" % value) for name, text, value in found]
 
 
 def _matching(wanted, name):

@@ -197,9 +197,10 @@ def test_exclusions_keep_what_others_excluded_and_refuse_what_drains_nothing():
 
 
 def test_nodes_and_indices_are_described():
-    info = {"nodes": {"i2": {"name": "os2", "ip": "192.0.2.2", "version": "3.4.0", "roles": ["ingest", "data"], "attributes": {"zone": "b"}, "jvm": {
-        "version": "25", "mem": {"heap_max_in_bytes": 5}, "using_compressed_ordinary_object_pointers": "true"}, "process": {"mlockall": False},
-                             "plugins": [{"name": "z", "version": "1"}, {"name": "a", "version": "2"}]}, "i1": {"name": "os1"}}}
+    java = {"version": "25", "mem": {"heap_max_in_bytes": 5}, "using_compressed_ordinary_object_pointers": "true"}
+    info = {"nodes": {"i1": {"name": "os1"}, "i2": {
+        "name": "os2", "ip": "192.0.2.2", "version": "3.4.0", "roles": ["ingest", "data"], "attributes": {"zone": "b"}, "jvm": java,
+        "process": {"mlockall": False}, "plugins": [{"name": "z", "version": "1"}, {"name": "a", "version": "2"}]}}}
     stats = {"nodes": {"i2": {"os": {"mem": {"total_in_bytes": 9}}, "fs": {"total": {"total_in_bytes": 7, "available_in_bytes": 3}}}}}
     first, second = nodes.nodes(info, stats, "os2")
     assert first["name"] == "os1" and first["zone"] is None and first["is_elected"] is False and first["compressed_pointers"] is None

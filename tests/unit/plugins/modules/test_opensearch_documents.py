@@ -107,7 +107,7 @@ def test_a_missing_plugin_is_one_clear_error(engine, call, module, plugin, argum
 def test_a_user_comes_changes_and_goes_and_no_password_is_told(engine, call):
     done = settles(engine, call, opensearch_security_user, **SHIPPER)
     assert engine.passwords == {"shipper": "word-1"} and done["user"] == {"backend_roles": ["a", "log_writers"]}
-    again = settles(engine, call, opensearch_security_user, **dict(SHIPPER, user_password="word-2"))
+    again = settles(engine, call, opensearch_security_user, **{**SHIPPER, "user_password": "word-2"})
     assert engine.passwords == {"shipper": "word-2"} and '"password": "(another one)"' in again["diff"]["after"]
     kept = settles(engine, call, opensearch_security_user, name="shipper", user_password="word-3", update_password="on_create", description="ships",
                    security_roles=["r"], user_attributes={"team": "x"})
@@ -128,7 +128,7 @@ def test_a_user_without_a_password_cannot_be_made_and_needs_none_to_be_changed(e
 def test_a_login_that_tells_nothing_is_no_reason_to_change_a_password(engine, call):
     call(opensearch_security_user, **SHIPPER)
     engine.answers[("GET", "/_plugins/_security/authinfo")] = (503, "OpenSearch Security not initialized.")
-    failed = call(opensearch_security_user, **dict(SHIPPER, user_password="word-2"))
+    failed = call(opensearch_security_user, **{**SHIPPER, "user_password": "word-2"})
     assert "the login of shipper, by which its password is compared" in failed["msg"] and engine.passwords == {"shipper": "word-1"}
 
 
