@@ -27,6 +27,20 @@ class HttpError(IronrackError):
     """No answer, or one that its caller cannot use. The URL is in its details."""
 
 
+def tls_context(ca_file=None, cert_file=None, key_file=None):
+    """:returns: an SSL context that trusts ``ca_file``, or the system's store where None, and shows a client certificate where one is named.
+
+    :raises OSError: where a file cannot be read or used.
+    """
+    context = ssl.create_default_context(cafile=ca_file)
+    if ca_file:
+        # The CA that was named is the anchor, be it a site's intermediate: OpenSSL alone would want the root above it too.
+        context.verify_flags |= PARTIAL_CHAIN
+    if cert_file:
+        context.load_cert_chain(cert_file, key_file)
+    return context
+
+
 class HttpClient:
     """HTTP and HTTPS requests with a CA, and a client certificate where one is asked for.
 
@@ -46,15 +60,10 @@ class HttpClient:
     def _open(self, request):
         if self._opener is None:
             ca_file, cert_file, key_file, verify, proxy = self._setup
-            context = ssl.create_default_context(cafile=ca_file)
-            if ca_file:
-                # The CA that was named is the anchor, be it a site's intermediate: OpenSSL alone would want the root above it too.
-                context.verify_flags |= PARTIAL_CHAIN
+            context = tls_context(ca_file, cert_file, key_file)
             if not verify:
                 context.check_hostname = False
                 context.verify_mode = ssl.CERT_NONE
-            if cert_file:
-                context.load_cert_chain(cert_file, key_file)
             proxies = {"http": proxy, "https": proxy} if proxy else {}
             self._opener = urllib.request.build_opener(
                 urllib.request.ProxyHandler(proxies), urllib.request.HTTPSHandler(context=context))

@@ -1,0 +1,155 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Modules of OpenSearch that keep it running: settings, health, drains and what is told of it. Each against an engine of the test over HTTP."""
+from __future__ import annotations
+
+import json
+import threading
+
+import pytest
+
+from ansible_collections.ironrack.cluster.plugins.modules import opensearch_cluster_settings, opensearch_health, opensearch_info
+from ansible_collections.ironrack.cluster.plugins.modules import opensearch_node_exclusion
+from ansible_collections.ironrack.cluster.tests.unit.plugins.modules.opensearch_calls import (
+    NOBODY, absent_without_a_cluster, call_fixture, engine_fixture, settles)
+from ansible_collections.ironrack.cluster.tests.unit.plugins.opensearch_engine import error, shard
+
+FIXTURES = (call_fixture, engine_fixture)
+WATERMARK = "cluster.routing.allocation.disk.watermark"
+EXCLUDED = "cluster.routing.allocation.exclude._name"
+LOST = error(503, "no manager", "cluster_manager_not_discovered_exception")
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(opensearch_health.run, "__defaults__", opensearch_health.run.__defaults__[:-1] + (0.05,))
+    monkeypatch.setattr(opensearch_node_exclusion.run, "__defaults__", (0.05,))
+
+
+def test_settings_are_brought_about_in_one_request_and_reset(engine, call):
+    engine.persistent = {"other": "1", "cluster.routing.allocation.enable": "primaries"}
+    done = settles(engine, call, opensearch_cluster_settings, settings={
+        WATERMARK: {"low": "4gb", "high": "3gb"}, "cluster": {"max_shards_per_node": 2000, "routing": {"allocation.enable": None}}})
+    assert done["settings"] == engine.persistent == {
+        "other": "1", WATERMARK + ".low": "4gb", WATERMARK + ".high": "3gb", "cluster.max_shards_per_node": "2000"}
+    assert done["changed_settings"]["cluster.routing.allocation.enable"] is None and "other" not in done["changed_settings"]
+    assert "primaries" in done["diff"]["before"] and "primaries" not in done["diff"]["after"]
+    settles(engine, call, opensearch_cluster_settings, settings={WATERMARK + ".*": None})
+    assert engine.persistent == {"other": "1", "cluster.max_shards_per_node": "2000"}
+
+
+def test_a_transient_setting_that_wins_is_a_warning(engine, call):
+    engine.transient = {"a.b": "2"}
+    result = call(opensearch_cluster_settings, settings={"a": {"b": 1}})
+    assert result["changed"] and len(result["shadowed"]) == 1 and result["shadowed"][0] in json.dumps(result["warnings"])
+    assert call(opensearch_cluster_settings, settings={"a": {"b": 2}})["shadowed"] == []
+
+
+def test_settings_that_cannot_be_fail_in_the_engine_s_words(engine, call):
+    assert "persistent setting [nonsense], not recognized" in call(opensearch_cluster_settings, settings={"nonsense": 1})["msg"]
+    assert "there twice" in call(opensearch_cluster_settings, settings={"a.b": 1, "a": {"b": 2}})["msg"] and not engine.persistent
+    engine.answers[("PUT", "/_cluster/settings")] = (200, {"acknowledged": False})
+    assert "not all nodes have taken it over in time" in call(opensearch_cluster_settings, settings={"a": 1})["msg"]
+
+
+def test_before_there_is_a_cluster_a_check_run_predicts(call):
+    predicted, failed = absent_without_a_cluster(call, opensearch_cluster_settings, settings={"a": 1, "b": None})
+    assert predicted["changed"] and predicted["changed_settings"] == {"a": "1"}
+    assert failed["failed"] and "no node of OpenSearch gave an answer" in failed["msg"]
+    predicted, failed = absent_without_a_cluster(call, opensearch_health, nodes=3, wait=0)
+    assert not predicted["changed"] and (predicted["settled"], predicted["lacking"]) == (False, ["no node answers"]) and failed["failed"]
+    predicted, failed = absent_without_a_cluster(call, opensearch_node_exclusion, nodes=["os1"], wait=5)
+    assert (predicted["excluded"], predicted["shards"]) == (["os1"], {}) and failed["failed"]
+
+
+def test_a_settled_cluster_is_one(engine, call):
+    result = call(opensearch_health, nodes=3, wait=5)
+    assert (result["settled"], result["changed"], result["lacking"]) == (True, False, []) and result["health"]["status"] == "green"
+    engine.health.update(status="yellow", unassigned_shards=1)
+    assert call(opensearch_health, nodes=3, wait=5, status="yellow")["settled"]
+
+
+def test_a_cluster_gets_settled_after_nodes_without_a_manager(engine, call):
+    engine.answers[("GET", "/_cluster/health")] = LOST
+    threading.Timer(0.5, engine.answers.clear).start()
+    assert call(opensearch_health, nodes=3, wait=20)["settled"]
+
+
+def test_a_cluster_that_does_not_settle_fails_with_the_reasons_of_its_shards(engine, call):
+    engine.health.update(status="yellow", number_of_nodes=2, unassigned_shards=7, relocating_shards=1)
+    engine.rows = [shard("logs-1", number, False, "UNASSIGNED") for number in range(7)] + [shard("logs-1", 0, True, "STARTED", "os1")]
+    engine.explanations = {("logs-1", 0, False): {"can_allocate": "no", "unassigned_info": {"reason": "NODE_LEFT"}, "node_allocation_decisions": [
+        {"node_name": "os1", "deciders": [{"decider": "same_shard", "decision": "NO", "explanation": "long"}]}]}}
+    failed = call(opensearch_health, nodes=3, wait=0)
+    assert failed["lacking"] == ["nodes: 2 of at least 3", "status: yellow, not green (shards unassigned: 7)", "shards that are relocating: 1"]
+    assert failed["unassigned"][0] == "replica 0 of logs-1: unassigned since NODE_LEFT; os1: it holds a copy already"
+    assert failed["unassigned"][1].endswith("no longer there, or not to be explained") and failed["unassigned"][-1] == "and 2 more"
+    assert all(sentence in failed["msg"] for sentence in failed["lacking"] + failed["unassigned"] + ["waited 0 s for OpenSearch to be settled"])
+    predicted = call(opensearch_health, check=True, nodes=3, wait=0)
+    assert not predicted.get("failed") and (predicted["settled"], predicted["lacking"]) == (False, failed["lacking"])
+
+
+def test_a_wait_is_not_for_what_does_not_pass(engine, call):
+    engine.answers[("GET", "/_cluster/health")] = (401, "Unauthorized")
+    assert "The user is not known or the password is wrong" in call(opensearch_health, nodes=3, wait=600)["msg"]
+    engine.answers[("GET", "/_cluster/health")] = LOST
+    failed = call(opensearch_health, nodes=3, wait=0)
+    assert failed["lacking"] == ["no node answers"] and "no manager" in failed["msg"]
+
+
+def test_nodes_are_excluded_and_let_in_again(engine, call):
+    engine.persistent = {EXCLUDED: "os9"}
+    engine.rows = [shard("logs-1", 0, True, "STARTED", "os1")]
+    done = settles(engine, call, opensearch_node_exclusion, nodes=["os3"])
+    assert engine.persistent == {EXCLUDED: "os9,os3"} and (done["excluded"], done["shards"]) == (["os9", "os3"], {"os3": 0})
+    settles(engine, call, opensearch_node_exclusion, nodes=["os9", "os3"], state="absent")
+    assert engine.persistent == {}
+
+
+def test_a_drain_waits_until_nothing_is_left(engine, call):
+    engine.rows = [shard("logs-1", 0, True, "RELOCATING", "os3 -> 192.0.2.1 x os1")]
+    threading.Timer(0.5, engine.rows.clear).start()
+    result = call(opensearch_node_exclusion, nodes=["os3"], wait=20)
+    assert result["changed"] and result["shards"] == {"os3": 0}
+
+
+def test_a_drain_that_does_not_end_says_why_and_goes_on_in_the_next_run(engine, call):
+    engine.rows = [shard("logs-1", 0, True, "STARTED", "os3"), shard("logs-2", 1, True, "UNASSIGNED")]
+    engine.explanations = {
+        ("logs-1", 0, True): {"can_move_to_other_node": "no", "node_allocation_decisions": [
+            {"node_name": "os1", "deciders": [{"decider": "awareness", "decision": "NO", "explanation": "long"}]}]},
+        ("logs-2", 1, True): {"can_allocate": "no_valid_shard_copy", "unassigned_info": {"reason": "NODE_LEFT"}}}
+    failed = call(opensearch_node_exclusion, nodes=["os3"], wait=1)
+    assert failed["stuck"][0] == "os3: primary 0 of logs-1: os1: its zone has as many copies as awareness allows"
+    assert "no node has a usable copy" in failed["stuck"][1]
+    assert "os3 holds 1; primaries on no node: 1" in failed["msg"] and "state=absent ends it" in failed["msg"]
+    assert engine.persistent == {EXCLUDED: "os3"}
+    assert [asked[3]["current_node"] for asked in engine.asked if asked[1].endswith("explain") and asked[3]["index"] == "logs-1"] == ["os3"]
+    engine.rows = []
+    assert not call(opensearch_node_exclusion, nodes=["os3"], wait=1)["changed"]
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_an_exclusion_that_drains_nothing_is_refused(engine, call, check):
+    assert "no node of the cluster is called os4; there are: os1, os2, os3" in call(opensearch_node_exclusion, check=check, nodes=["os4"])["msg"]
+    assert "no node that holds data would be left" in call(opensearch_node_exclusion, check=check, nodes=["os1", "os2", "os3"])["msg"]
+    assert not engine.writes()
+
+
+def test_what_a_cluster_is_made_of(engine, call):
+    engine.persistent = {"a.b": "1"}
+    node = {"name": "os1", "version": "3.4.0", "roles": ["data"], "attributes": {"zone": "a"}}
+    engine.answers = {
+        ("GET", "/_cat/cluster_manager"): (200, [{"id": "i1", "host": "192.0.2.1", "ip": "192.0.2.1", "node": "os1"}]),
+        ("GET", "/_nodes/jvm,plugins,process"): (200, {"nodes": {"i1": node}}), ("GET", "/_nodes/stats/os,fs"): (200, {"nodes": {}}),
+        ("GET", "/_cat/indices"): (200, [{"index": "logs-1", "status": "open", "health": "green", "pri": "1", "rep": "1", "docs.count": "5"}]),
+        ("GET", "/_all/_settings/" + opensearch_info.OF_INDICES): (200, {"logs-1": {"settings": {"index.version.created_string": "2.19.4"}}})}
+    result = call(opensearch_info)
+    assert (result["changed"], result["elected_manager"], result["nodes"][0]["zone"]) == (False, "os1", "a")
+    assert result["settings"] == {"persistent": {"a.b": "1"}, "transient": {}} and result["indices"][0]["created_by_version"] == "2.19.4"
+    assert result["health"]["status"] == "green" and not engine.writes()
+    engine.answers[("GET", "/_cat/cluster_manager")] = LOST
+    partial = call(opensearch_info, gather=["nodes"])
+    assert partial["elected_manager"] is None and len(partial["nodes"]) == 1 and partial["health"] is partial["indices"] is partial["settings"] is None
+    assert call(opensearch_info, check=True, urls=[NOBODY])["failed"]
