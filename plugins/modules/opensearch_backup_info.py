@@ -110,7 +110,8 @@ def read_manifest(records, repository, snapshot):
     except manifest.ManifestError as error:
         return dict(found, problem=str(error))
     if sheet is None:
-        return dict(found, problem="snapshot %s has no manifest in this cluster" % snapshot.name)
+        return dict(found, problem="this cluster does not have the manifest of snapshot %s; opensearch_proof brings it back where the snapshot has it" % (
+            snapshot.name))
     entries = sheet["indices"]
     return dict(found, checked=True, complete=closed is not None, documents=sheet["documents"], bytes=sum(one["bytes"] for one in entries.values()),
                 versions=sheet["versions"], time=sheet["time"], indices=sorted(entries))

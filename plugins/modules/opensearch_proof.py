@@ -13,6 +13,7 @@ description:
   - Restores each index of a snapshot under a name of its own, without replicas, one after the other, so that there has to be room for the largest of
     them. It counts and reads all documents, compares them with the manifest, and deletes the scratch index, whatever was found.
   - What a run left that was killed is deleted by the next one. The names of scratch indices begin with C(ironrack-proof-), and no other index may.
+  - A manifest that only the snapshot has, as after the loss of the cluster, is brought back from there first. In check mode it is missing then.
   - The verdict is written down in the index C(ironrack-backups). V(fail) is for what cannot be restored or is not what the manifest says; it stops
     M(ironrack.cluster.opensearch_retention). V(inconclusive) is for a proof that could not be carried out, and is no word on the snapshot.
   - Any verdict but V(pass) fails the task.
@@ -83,7 +84,7 @@ import secrets
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, conclude
-from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import holding, moments, retention
+from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import holding, moments, recalling, retention
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.backup_api import BackupApi
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.client import ARGUMENT_SPEC, OpenSearchClient
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.proving import Prover
@@ -99,12 +100,19 @@ def run(params, api, check_mode, now):
     """:returns: the module's result. :raises IronrackError: where the verdict is no pass."""
     records, repository, name = Records(api), params["repository"], params["snapshot"]
     prover = Prover(api, records, secrets.token_hex(4), params["timeout"], params["checksum"])
-    earlier = records.passed(repository, prover.look(repository, name)[0])
+    holder = holding.holder()
+
+    def recall(snapshot):
+        if recalling.can_be(snapshot):
+            recalling.recall(api, records, repository, snapshot, secrets.token_hex(4), holder, params["timeout"])
+        return recalling.can_be(snapshot)
+
+    earlier = records.passed(repository, prover.look(repository, name, None if check_mode else recall)[0])
     if earlier and moments.seconds_between(moments.of_text(earlier["time"]), now) <= params["max_age"]:
         return told(earlier, False)
     if check_mode:
         return {"changed": True, "verdict": None, "why": "check mode restores nothing", "indices": {}, "time": None}
-    result = told(prover.prove(repository, name, holding.holder()), True)
+    result = told(prover.prove(repository, name, holder), True)
     if result["verdict"] != retention.PASS:
         raise IronrackError("snapshot %s of %s is not proved (%s): %s" % (name, repository, result["verdict"], result["why"]), **result)
     return result

@@ -12,6 +12,7 @@ version_added: "0.1.0"
 description:
   - Refuses with all the reasons at once, before anything is changed, where the snapshot is not whole, lacks an index, is of another version or runs, where
     there is no room, no manifest or a data stream.
+  - After the loss of the cluster the manifest is in the snapshot alone. Then it is brought back from there first; in check mode it is not known yet.
   - Restores each index under a new name, without aliases and global state; waits for it, within O(timeout); and compares its documents with
     the manifest. What is found wrong by then turns the restore back, no alias has moved, and what was restored is deleted again.
   - Then all aliases move from the old indices to the restored ones in one call. The name of an index that was deleted becomes an alias of its restored one.
@@ -128,6 +129,7 @@ aliases:
 """
 
 import json
+import secrets
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -174,8 +176,11 @@ def run(params, api, check_mode):
         steps, later = restorer.foresee(seen)
         result = dict(before, steps=["%s: %s" % (step.kind, step.why) for step in steps if step.kind not in QUIET])
         after = restorer.result(later)["aliases"]
+        if restorer.lacks_manifest():
+            result["steps"].insert(0, "recall: the manifests come back from the snapshot, and it is compared then")
     else:
-        seen = restorer.run(seen)
+        restorer.recall(secrets.token_hex(4))
+        seen = restorer.run(restorer.look())
         result = restorer.result(seen)
         after = result["aliases"]
     return dict(result, changed=bool(result["steps"]), diff={

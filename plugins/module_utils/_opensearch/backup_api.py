@@ -249,11 +249,17 @@ class BackupApi:
         status, answer = self.client.request("POST", "/_cluster/allocation/explain", body={"index": index, "shard": shard, "primary": True})
         return answer if status == 200 else None
 
-    def reindex(self, source, target):
-        """Begin to copy all documents of an index into another one. :returns: the task's id."""
-        body = {"source": {"index": source}, "dest": {"index": target}}
+    def reindex(self, source, target, query=None, op_type="index"):
+        """Begin to copy documents of an index into another one.
+
+        :param query: which ones; all of them where None. :param op_type: ``create`` leaves what is there.
+        :returns: the task's id.
+        """
+        body = {"source": dict({"index": source}, **({"query": query} if query else {})), "dest": {"index": target, "op_type": op_type}}
+        if op_type == "create":
+            body["conflicts"] = "proceed"
         return self.client.expect("POST", "/_reindex", body=body, params={"wait_for_completion": False, "refresh": True},
-                                  what="merging %s into %s" % (source, target))["task"]
+                                  what="copying %s into %s" % (source, target))["task"]
 
     def task(self, identity):
         """:returns: a task as the engine tells it, or None where nobody knows of it."""

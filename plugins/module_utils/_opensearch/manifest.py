@@ -23,6 +23,8 @@ from .._common.errors import IronrackError
 from . import moments
 from .hashing import canonical, sha256
 
+#: The index of manifests, proofs and restores. It has no dot in front: see records.
+INDEX = "ironrack-backups"
 FORMAT = 1
 OPENING, CLOSING, PROOF = "opening", "closing", "proof"
 #: The key of ours in a snapshot's metadata, and how many bytes of JSON the engine takes there in all.

@@ -18,7 +18,8 @@ from . import disk, manifest, moments, recovering, snapshots
 from .backup_api import NO_SOURCE
 from .client import OpenSearchError, OpenSearchUnreachable
 from .hashing import sha256
-from .records import INDEX, Lease
+from .manifest import INDEX
+from .records import Lease
 from .refusal import problem, refuse
 from .retention import FAIL, INCONCLUSIVE, PASS
 
@@ -82,10 +83,17 @@ class Prover:
         self._checksum, self._clock, self._sleep = checksum, clock, sleep
         self._end = clock() + timeout
 
-    def look(self, repository, name):
-        """:returns: (snapshot, opening sheet, closing sheet). :raises Refused: where it cannot be proved."""
+    def look(self, repository, name, recall=None):
+        """Look at a snapshot and its manifest.
+
+        :param recall: has a manifest come back that only the snapshot has, and says whether it has it at all.
+        :returns: (snapshot, opening sheet, closing sheet).
+        :raises Refused: where it cannot be proved.
+        """
         snapshot = self._api.snapshot(repository, name)
         sheet, closed = self._records.manifest(repository, snapshot) if snapshot else (None, None)
+        if recall and snapshot and sheet is None and recall(snapshot):
+            sheet, closed = self._records.manifest(repository, snapshot)
         refuse(problems_of(snapshot, name, sheet))
         return snapshot, sheet, closed
 

@@ -19,9 +19,9 @@ from .._common.errors import IronrackError
 from . import holding, manifest, moments
 from .client import OpenSearchUnreachable, quoted
 from .hashing import canonical, sha256
+from .manifest import INDEX
 from .retention import Proof
 
-INDEX = "ironrack-backups"
 LEASE, RESTORE = "lease", "restore"
 #: How many closing sheets are looked into: several series with other indices each may share a repository.
 CLOSINGS = 10

@@ -11,15 +11,17 @@ import re
 from collections import namedtuple
 
 from . import alias_moves, autocreate, disk, manifest, recovering, snapshots
+from .manifest import INDEX
 from .refusal import problem
 
 #: repository, snapshot, indices: names; partial: whether a PARTIAL snapshot may be restored from; unverified: whether one without a manifest may.
 Wish = namedtuple("Wish", ("repository", "snapshot", "indices", "partial", "unverified"))
 #: What is there: registered: whether the repository is; snapshot: the Snapshot, or None; sheets: opening, closing and proof, each may be None; damage: why
 #: the manifest cannot be relied on, or empty; running: names of snapshots that run; versions: of the nodes; names: name -> what it is; aliases: alias ->
-#: index -> options; disks and settings: of the cluster; own: targets that an earlier run of this restore made.
+#: index -> options; disks and settings: of the cluster; own: targets that an earlier run of this restore made; recallable: whether the manifest is still to be
+#: had from the snapshot itself.
 There = namedtuple("There", (
-    "registered", "snapshot", "sheets", "damage", "running", "versions", "names", "aliases", "disks", "settings", "own"))
+    "registered", "snapshot", "sheets", "damage", "running", "versions", "names", "aliases", "disks", "settings", "own", "recallable"))
 #: opening, closing and proof of a snapshot.
 Sheets = namedtuple("Sheets", ("opening", "closing", "proof"))
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
@@ -46,6 +48,8 @@ def problems_of(wish, there):
     :param wish: :class:`Wish`. :param there: :class:`There`.
     """
     found = snapshots.index_problems(wish.indices)
+    if INDEX in wish.indices:
+        found.append(problem("indices", "%s holds the manifests" % INDEX, "indices of your own", "Leave it out; what is needed of it comes back by itself."))
     if not there.registered:
         return found + [problem("repository", "there is no repository %s" % wish.repository, "one that is registered and verified",
                                 "Register it with opensearch_repository.")]
@@ -104,7 +108,7 @@ def _manifest(wish, there):
     if there.damage:
         return [problem(where, there.damage, "the one that was written", "Choose another snapshot.")]
     if there.sheets.opening is None:
-        return [] if wish.unverified else [problem(where, "there is none, so nothing tells what has to be in it", "one to compare with",
+        return [] if wish.unverified or there.recallable else [problem(where, "there is none, so nothing tells what has to be in it", "one to compare with",
                                                    "Allow it with allow_unverified, and count by yourself.")]
     return [] if wish.unverified else [
         problem(where, "it says nothing of %s" % index, "the indices that are to be restored", "Allow it with allow_unverified, and count by yourself.")

@@ -12,7 +12,7 @@ import time
 
 from .._common.errors import IronrackError
 from .._common.waiting import wait_for
-from . import alias_moves, autocreate, disk, foreseeing, manifest, moments, recovering, restore_checks, restoring
+from . import alias_moves, autocreate, disk, foreseeing, manifest, moments, recalling, recovering, restore_checks, restoring
 from .hashing import canonical, sha256
 from .records import RESTORE, Lease
 from .refusal import problem, refuse
@@ -42,9 +42,9 @@ class Restorer:
     def __init__(self, api, records, wish, options, holder, clock=time.monotonic, sleep=time.sleep):
         self._api, self._records, self._wish, self._options = api, records, wish, options
         self._clock, self._sleep = clock, sleep
-        self._lease = Lease(api, records, LEASE, holder, clock)
+        self._holder, self._lease = holder, Lease(api, records, LEASE, holder, clock)
         self._snapshot, self._sheets, self._record, self._plan = None, None, None, None
-        self.done = []
+        self.done, self._recalled = [], False
 
     def look(self):
         """Look at all there is.
@@ -106,7 +106,25 @@ class Restorer:
         own = [entry["target"] for entry in self._record["items"].values()] if self._record else []
         return restore_checks.There(
             registered, self._snapshot, self._sheets, damage, self._api.running(), [node["version"] for node in self._api.nodes().values()], names,
-            self._api.aliases(), self._api.disks(), self._api.cluster_settings(), own)
+            self._api.aliases(), self._api.disks(), self._api.cluster_settings(), own, self._recallable(damage))
+
+    def _recallable(self, damage):
+        return not damage and not self._recalled and self._snapshot is not None and self._sheets.opening is None and recalling.can_be(self._snapshot)
+
+    def lacks_manifest(self):
+        """:returns: whether it has yet to come from the snapshot itself. Of a restore that was begun it was there."""
+        return self._recallable("") and self._record["phase"] == restoring.FORWARD
+
+    def recall(self, token):
+        """Have the manifest of the snapshot, where the cluster does not have it: after its loss it is in the snapshot alone.
+
+        :param token: eight random digits of base 16.
+        """
+        if self.lacks_manifest():
+            recalling.recall(self._api, self._records, self._wish.repository, self._snapshot, token, self._holder, self._options["timeout"],
+                             self._clock, self._sleep)
+            self._recalled = True
+            self.done.append("recall: the manifests came back from snapshot %s" % self._snapshot.name)
 
     def _identity(self):
         return "%s-%s" % (RESTORE, sha256(canonical([self._wish.repository, self._snapshot.uuid, sorted(self._wish.indices)]))[:40])
@@ -146,7 +164,7 @@ class Restorer:
     def run(self, seen):
         """Do all steps, up to the end or to where a person is waited for.
 
-        :param seen: of :meth:`look`.
+        :param seen: of :meth:`look`, which comes first.
         :returns: what is seen at the end.
         :raises IronrackError: where it turned back, with why; where a wait is over, it can be gone on with.
         """
@@ -157,6 +175,7 @@ class Restorer:
         self._lease.take()
         self._api.beat = self._lease.keep
         try:
+            self.look()  # once more: another run may have come between the first look and the lease
             self._write()
             while True:
                 seen = self.see()

@@ -13,7 +13,7 @@ from .._common.errors import IronrackError
 from .._common.waiting import WaitTimeout, wait_for
 from . import manifest, moments, proving, snapshots
 from .client import OpenSearchError, OpenSearchUnreachable
-from .records import INDEX
+from .manifest import INDEX
 from .refusal import problem, refuse
 
 #: Seconds between two looks at a snapshot.

@@ -185,11 +185,14 @@ class Store(Engine):
     def _reindex(self, body):
         source, target = self.data[body["source"]["index"]], self.data[body["dest"]["index"]]
         self.count += 1
-        task, updated = "os1:%d" % self.count, sum(identity in target.documents for identity in source.documents)
-        for identity, document in source.documents.items():
-            target.put(identity, document)
+        kinds = ((body["source"].get("query") or {}).get("terms") or {}).get("kind")
+        wanted = {identity: one for identity, one in source.documents.items() if kinds is None or one.get("kind") in kinds}
+        task, there = "os1:%d" % self.count, sum(identity in target.documents for identity in wanted)
+        for identity, document in wanted.items():
+            if body["dest"]["op_type"] == "index" or identity not in target.documents:
+                target.put(identity, document)
         self.documents["/_tasks/" + task] = {"completed": True, "task": {}, "response": {
-            "total": len(source.documents), "created": len(source.documents) - updated, "updated": updated, "failures": []}}
+            "total": len(wanted), "created": len(wanted) - there, "updated": there if body["dest"]["op_type"] == "index" else 0, "failures": []}}
         return 200, {"task": task}
 
     # Documents

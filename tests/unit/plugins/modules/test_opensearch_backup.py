@@ -201,7 +201,7 @@ def test_a_manifest_that_was_changed_is_told(engine, call):
     manifest = call(opensearch_backup_info, repository="backups", prefix="hourly")["manifest"]
     assert not manifest["checked"] and "does not have the checksum that it says" in manifest["problem"]
     kept.clear()
-    assert "has no manifest" in call(opensearch_backup_info, repository="backups", prefix="hourly")["manifest"]["problem"]
+    assert "does not have the manifest of" in call(opensearch_backup_info, repository="backups", prefix="hourly")["manifest"]["problem"]
 
 
 def test_no_repository_is_no_failure_of_those_who_only_ask(engine, call):
@@ -268,6 +268,21 @@ def test_a_proof_that_cannot_be_carried_out_is_inconclusive(engine, call):
     engine.looks = 10 ** 6
     late = call(opensearch_proof, timeout=0, **asked)
     assert late["verdict"] == "inconclusive" and "last seen: logs-2: 0 of 1 primaries" in late["why"] and not scratch(engine)
+
+
+def test_a_snapshot_brings_its_manifest_along_into_a_new_cluster(engine, call):
+    first = call(opensearch_snapshot, **HOURLY)["snapshot"]
+    call(opensearch_proof, repository="backups", snapshot=first)
+    second = call(opensearch_snapshot, repository="backups", indices=["logs-2"])["snapshot"]
+    for name in list(engine.data):
+        engine.answer("DELETE", "/" + name, {}, None, "")
+    info = call(opensearch_backup_info, repository="backups", prefix="hourly")
+    assert info["age_seconds"] is not None and info["last_proved"] is None
+    done = call(opensearch_proof, repository="backups", snapshot=second)
+    assert done["verdict"] == "pass" and not scratch(engine)
+    kinds = [one["kind"] for one in engine.data["ironrack-backups"].documents.values()]
+    assert sorted(kinds) == ["closing", "opening", "opening", "proof", "proof"]  # the closing sheet of the last one was lost
+    assert call(opensearch_backup_info, repository="backups", prefix="hourly")["last_proved"] == first
 
 
 def test_what_cannot_be_proved_is_refused(engine, call):

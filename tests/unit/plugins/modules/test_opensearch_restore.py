@@ -149,3 +149,15 @@ def test_what_has_no_copies_waits_or_is_allowed(engine, call, taken):
     failed = call(opensearch_restore, timeout=1, **taken)
     assert "or set wait_for to yellow" in failed["msg"] and "logs" in engine.aliases["logs-1"]
     assert call(opensearch_restore, wait_for="yellow", **taken)["phase"] == "swapped"
+
+
+def test_after_the_loss_of_the_cluster_the_manifest_comes_back_first(engine, call, taken):
+    for name in list(engine.data):
+        engine.answer("DELETE", "/" + name, {}, None, "")
+    predicted = call(opensearch_restore, check=True, **taken)
+    assert predicted["steps"][0].startswith("recall: ") and not engine.data
+    done = call(opensearch_restore, **taken)
+    assert done["phase"] == "done" and done["steps"][0].startswith("recall: ") and sorted(engine.data) == [
+        "ironrack-backups", done["restored"]["logs-1"]["target"]]
+    assert "opening sheet of the manifest alone" in done["restored"]["logs-1"]["compared"]["basis"]
+    assert "holds the manifests" in call(opensearch_restore, **dict(taken, indices=["ironrack-backups"]))["msg"]
