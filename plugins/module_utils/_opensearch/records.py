@@ -76,8 +76,8 @@ class Records:
 
     def put(self, identity, document, params=None):
         """:returns: the engine's answer. :raises OpenSearchError: where it did not take it."""
-        return self.client.expect("PUT", self._path(identity), body=document, params=dict(params or {}, refresh=True),
-                                   what="writing down %s" % identity)
+        return self.client.expect(
+            "PUT", self._path(identity), body=document, params=dict(params or {}, refresh=True), what="writing down %s" % identity)
 
     @staticmethod
     def _path(identity):

@@ -108,8 +108,9 @@ def _manifest(wish, there):
     if there.damage:
         return [problem(where, there.damage, "the one that was written", "Choose another snapshot.")]
     if there.sheets.opening is None:
-        return [] if wish.unverified or there.recallable else [problem(where, "there is none, so nothing tells what has to be in it", "one to compare with",
-                                                   "Allow it with allow_unverified, and count by yourself.")]
+        return [] if wish.unverified or there.recallable else [
+            problem(where, "there is none, so nothing tells what has to be in it", "one to compare with",
+                    "Allow it with allow_unverified, and count by yourself.")]
     return [] if wish.unverified else [
         problem(where, "it says nothing of %s" % index, "the indices that are to be restored", "Allow it with allow_unverified, and count by yourself.")
         for index in wish.indices if index in there.snapshot.indices and index not in there.sheets.opening["indices"]]

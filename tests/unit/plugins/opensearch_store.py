@@ -156,9 +156,10 @@ class Store(Engine):
             for alias in its:
                 pointed.setdefault(alias, []).append(index)
         of_stream = {one: name for name, backing in self.streams.items() for one in backing}
-        return {"indices": [dict({"name": name, "attributes": ["closed" if index.is_closed else "open"]}, **(
-            {"data_stream": of_stream[name]} if name in of_stream else {})) for name, index in sorted(self.data.items())],
-                "aliases": [{"name": name, "indices": indices} for name, indices in pointed.items()],
+        indices = [dict({"name": name, "attributes": ["closed" if index.is_closed else "open"]}, **(
+            {"data_stream": of_stream[name]} if name in of_stream else {})) for name, index in sorted(self.data.items())]
+        return {"indices": indices,
+                "aliases": [{"name": name, "indices": members} for name, members in pointed.items()],
                 "data_streams": [{"name": name, "backing_indices": backing, "timestamp_field": "@timestamp"} for name, backing in self.streams.items()]}
 
     # Recovery

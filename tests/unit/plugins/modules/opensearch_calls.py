@@ -22,10 +22,15 @@ def engine_fixture():
 
 
 @pytest.fixture(name="call")
-def call_fixture(engine, capsys):
+def call_fixture(engine, capsys, monkeypatch):
     """:returns: a callable that runs a module and gives back what it printed."""
+    # Where another test has loaded what a controller loads, warnings would be shown and not returned.
+    monkeypatch.setattr("ansible.module_utils._internal.is_controller", False)
+
     def call(module, check=False, urls=None, **arguments):
         capsys.readouterr()
+        # A module is a process of its own, and does not know what another one has warned of.
+        monkeypatch.setattr("ansible.module_utils.common.warnings._global_warnings", {})
         with patch_module_args(dict(arguments, urls=urls or [engine.url], request_timeout=5, _ansible_check_mode=check, _ansible_diff=True)), (
                 pytest.raises(SystemExit)):
             module.main()
