@@ -266,7 +266,8 @@ class TestLife:
         status, fields, _document = server.chat()
         assert (status, fields["Retry-After"]) == (503, "1")
         server.wait_ready()
-        assert server.said("ready")["seconds"] >= 1.5
+        # uvloop's clock has whole milliseconds, and its timers may be one early
+        assert server.said("ready")["seconds"] >= 1.498
         assert server.chat()[0] == 200
 
     def test_drains_under_an_open_stream(self, start):
