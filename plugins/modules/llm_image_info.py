@@ -82,7 +82,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import conclude
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.http import HttpError
-from ansible_collections.ironrack.cluster.plugins.module_utils._release.settings import problem
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.refusal import problem
 from ansible_collections.ironrack.cluster.plugins.module_utils._service import images
 from ansible_collections.ironrack.cluster.plugins.module_utils._service.registry import Registry
 from ansible_collections.ironrack.cluster.plugins.module_utils._service.spec import place_of

@@ -90,6 +90,7 @@ import re
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, conclude
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.refusal import problem
 from ansible_collections.ironrack.cluster.plugins.module_utils._service import probe
 from ansible_collections.ironrack.cluster.plugins.module_utils._service.probe_client import ProbeClient
 
@@ -103,7 +104,7 @@ class BadTests(IronrackError):
 def refuse(params):
     """:raises BadTests: with everything that is wrong."""
     found = probe.problems(params["tests"])
-    found += [probe.problem("targets", "%r" % target, "http, an address or a name, and a port, as in http://192.0.2.9:8080", "Correct it.")
+    found += [problem("targets", "%r" % target, "http, an address or a name, and a port, as in http://192.0.2.9:8080", "Correct it.")
               for target in params["targets"] if not TARGET.match(target)]
     if found:
         lines = ["%(where)s: %(what)s; expected %(expected)s. %(mend)s" % one for one in found]

@@ -114,9 +114,9 @@ import json
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, conclude
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.refusal import Refused, problem
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.waiting import wait_for
 from ansible_collections.ironrack.cluster.plugins.module_utils._kube.client import ARGUMENT_SPEC, KubeClient
-from ansible_collections.ironrack.cluster.plugins.module_utils._release.settings import RolloutRefused, problem
 from ansible_collections.ironrack.cluster.plugins.module_utils._service import spec
 from ansible_collections.ironrack.cluster.plugins.module_utils._service.releases import Releases
 
@@ -136,13 +136,13 @@ def run(params, request, check_mode):
 
 
 def described(params):
-    """:returns: (the complete description, the release). :raises RolloutRefused: with all that is wrong with the description."""
+    """:returns: (the complete description, the release). :raises Refused: with all that is wrong with the description."""
     found, name = spec.problems(params["service"], ""), params["release"]
     if found:
-        raise RolloutRefused(found)
+        raise Refused(found)
     service = spec.complete(params["service"])
     if params["state"] == "present" and name not in service["releases"]:
-        raise RolloutRefused([problem("release", "release %s is unknown" % name, "one of %s" % ", ".join(sorted(service["releases"])),
+        raise Refused([problem("release", "release %s is unknown" % name, "one of %s" % ", ".join(sorted(service["releases"])),
                                       "Describe the release or correct its name.")])
     return service, name
 

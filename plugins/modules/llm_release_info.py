@@ -74,17 +74,17 @@ upstream:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import conclude
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.refusal import Refused
 from ansible_collections.ironrack.cluster.plugins.module_utils._kube.client import ARGUMENT_SPEC, KubeClient
-from ansible_collections.ironrack.cluster.plugins.module_utils._release.settings import RolloutRefused
 from ansible_collections.ironrack.cluster.plugins.module_utils._service import balancing, spec
 from ansible_collections.ironrack.cluster.plugins.module_utils._service.releases import Releases
 
 
 def run(params, request):
-    """:returns: the module's result. :raises RolloutRefused: with all that is wrong with the description."""
+    """:returns: the module's result. :raises Refused: with all that is wrong with the description."""
     found = spec.problems(params["service"], "")
     if found:
-        raise RolloutRefused(found)
+        raise Refused(found)
     service = spec.complete(params["service"])
     releases = Releases(request, service)
     return {"changed": False, "releases": releases.look(), "pods": {name: releases.pods(name) for name in params["pods"]},

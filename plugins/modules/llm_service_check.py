@@ -122,9 +122,9 @@ from urllib.parse import urlencode
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import conclude
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.refusal import Refused, problem
 from ansible_collections.ironrack.cluster.plugins.module_utils._kube.client import ARGUMENT_SPEC, KubeClient
 from ansible_collections.ironrack.cluster.plugins.module_utils._nginx.times import seconds
-from ansible_collections.ironrack.cluster.plugins.module_utils._release.settings import RolloutRefused, problem
 from ansible_collections.ironrack.cluster.plugins.module_utils._service import cluster as clusters, spec
 from ansible_collections.ironrack.cluster.plugins.module_utils._service.api import ServiceApi
 from ansible_collections.ironrack.cluster.plugins.module_utils._service.checks import smallest
@@ -185,7 +185,7 @@ def cut_streams(services, reload_timeout):
 
 
 def run(params, client):
-    """:returns: the module's result. :raises RolloutRefused: with everything that is wrong."""
+    """:returns: the module's result. :raises Refused: with everything that is wrong."""
     meant, found = chosen(params["services"], params["service"])
     taken = [(one["port"], one["taken_by"]) for one in params["taken_ports"]]
     found += spec.problems_of_all(params["services"], params["profile"], taken, params["zones"])
@@ -198,7 +198,7 @@ def run(params, client):
         found += missing_namespaces(params["namespaces"], client)
     found += params["found"]
     if found:
-        raise RolloutRefused(found)
+        raise Refused(found)
     return {"changed": False, "services": sound}
 
 

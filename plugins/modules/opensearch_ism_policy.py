@@ -72,9 +72,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import conclude
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.asking import ask, bring, delete, get, path_of
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.client import ARGUMENT_SPEC
-from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.documents import ism_policy
-
-PLUGIN = "opensearch-index-management"
+from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.documents import INDEX_MANAGEMENT, ism_policy
 
 
 def run(module):
@@ -82,7 +80,7 @@ def run(module):
     params = module.params
     path, what = path_of("/_plugins/_ism/policies", params["name"]), "the ISM policy %s" % params["name"]
     after = ism_policy(params["policy"]) if params["state"] == "present" else None
-    client, answer = ask(module, lambda one: get(one, path, what, plugin=PLUGIN))
+    client, answer = ask(module, lambda one: get(one, path, what, plugin=INDEX_MANAGEMENT))
     before = ism_policy(answer["policy"]) if answer else None
 
     def write():

@@ -85,20 +85,14 @@ unable:
   sample: {os2: "Access Denied"}
 """
 
-import json
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, conclude
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.refusal import refuse
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import repository, snapshots
+from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.asking import as_lines
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.backup_api import BackupApi
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.client import ARGUMENT_SPEC, OpenSearchClient, OpenSearchUnreachable
-from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.refusal import refuse
-
-
-def shown(document):
-    """:returns: a repository for a diff; empty for None."""
-    return json.dumps(document, indent=1, sort_keys=True) + "\n" if document else ""
 
 
 def verified(api, name, timeout):
@@ -142,7 +136,7 @@ def run(params, api, check_mode):
                 raise IronrackError("%s. %s" % (error, put_back(api, name, before)), **error.details)
             raise
     return {"changed": changed, "nodes": nodes,
-            "diff": {"before_header": name, "after_header": name, "before": shown(before), "after": shown(after)}}
+            "diff": {"before_header": name, "after_header": name, "before": as_lines(before), "after": as_lines(after)}}
 
 
 class Nothing:

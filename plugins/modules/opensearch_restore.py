@@ -128,17 +128,17 @@ aliases:
   type: dict
 """
 
-import json
 import secrets
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import conclude
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.refusal import problem, refuse
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import holding, restoring, snapshots
+from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.asking import as_lines
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.backup_api import BackupApi
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.client import ARGUMENT_SPEC, OpenSearchClient
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.records import Records
-from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.refusal import problem, refuse
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.restore_checks import Wish
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.restorer import Restorer
 
@@ -156,11 +156,6 @@ def problems_of(params):
         if index not in params["indices"] or not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             found.append(problem("aliases.%s" % index, "%r" % (names,), "a list of names, for one of the indices", "Correct it."))
     return found
-
-
-def shown(aliases):
-    """:returns: aliases for a diff."""
-    return json.dumps(aliases, indent=1, sort_keys=True) + "\n" if aliases else ""
 
 
 def run(params, api, check_mode):
@@ -184,7 +179,7 @@ def run(params, api, check_mode):
         result = restorer.result(seen)
         after = result["aliases"]
     return dict(result, changed=bool(result["steps"]), diff={
-        "before_header": "aliases", "after_header": "aliases", "before": shown(before["aliases"]), "after": shown(after)})
+        "before_header": "aliases", "after_header": "aliases", "before": as_lines(before["aliases"] or None), "after": as_lines(after or None)})
 
 
 def main():

@@ -90,11 +90,11 @@ stopped:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, conclude
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.refusal import problem, refuse
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import moments, retention, snapshots, snapshotting
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.backup_api import BackupApi
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.client import ARGUMENT_SPEC, OpenSearchClient
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.records import Records
-from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.refusal import problem, refuse
 
 
 def listed(pairs):

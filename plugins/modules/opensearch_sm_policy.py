@@ -68,9 +68,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import conclude
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.asking import ask, bring, delete, get, path_of
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.client import ARGUMENT_SPEC
-from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.documents import counts_failures, sm_policy
-
-PLUGIN = "opensearch-index-management"
+from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.documents import INDEX_MANAGEMENT, counts_failures, sm_policy
 
 
 def run(module):
@@ -81,7 +79,7 @@ def run(module):
     if after and counts_failures(after):
         module.warn("%s deletes by max_count, and snapshot management counts failed snapshots too: after some failures in a row the last good one may go. "
                     "Use max_age with min_count, or the retention of this collection" % what)
-    client, answer = ask(module, lambda one: get(one, path, what, plugin=PLUGIN))
+    client, answer = ask(module, lambda one: get(one, path, what, plugin=INDEX_MANAGEMENT))
     before = sm_policy(answer["sm_policy"]) if answer else None
 
     def write():

@@ -125,11 +125,11 @@ import secrets
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import conclude
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.refusal import refuse
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import moments, snapshots, snapshotting
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.backup_api import BackupApi
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.client import ARGUMENT_SPEC, OpenSearchClient
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.records import Records
-from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.refusal import refuse
 
 
 def told(snapshot, name, changed, stood_back, gone=False):

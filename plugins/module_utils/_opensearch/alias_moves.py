@@ -11,8 +11,8 @@ This is a private module_utils package: it may change in any release.
 from __future__ import annotations
 
 from collections import namedtuple
+from .._common.refusal import problem
 
-from .refusal import problem
 
 WRITE = "is_write_index"
 

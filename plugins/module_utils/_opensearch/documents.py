@@ -12,6 +12,8 @@ import copy
 from . import aliases
 from .settings import as_text, index_settings
 
+#: The engine's plugin that ISM and SM policies belong to.
+INDEX_MANAGEMENT = "opensearch-index-management"
 #: What index management adds to each action of an ISM policy that says nothing about it.
 RETRY = {"count": 3, "backoff": "exponential", "delay": "1m"}
 

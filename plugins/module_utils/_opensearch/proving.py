@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 
 from .._common.errors import IronrackError
+from .._common.refusal import problem, refuse
 from .._common.waiting import WaitTimeout, wait_for
 from . import disk, manifest, moments, recovering, snapshots
 from .backup_api import NO_SOURCE
@@ -20,7 +21,6 @@ from .client import OpenSearchError, OpenSearchUnreachable
 from .hashing import sha256
 from .manifest import INDEX
 from .records import Lease
-from .refusal import problem, refuse
 from .retention import FAIL, INCONCLUSIVE, PASS
 
 #: Begins the name of every scratch index, and of nothing else.
@@ -28,6 +28,8 @@ SCRATCH = "ironrack-proof-"
 LEASE = "proof of a snapshot"
 #: Seconds between two looks at a restore.
 INTERVAL = 1
+#: Answers that tell something of who asks, or of how busy the cluster is, and nothing of a snapshot.
+NO_WORD = (400, 401, 402, 403, 408, 409, 429, 502, 503, 504)
 
 
 class Undecided(IronrackError):
@@ -162,8 +164,9 @@ class Prover:
         try:
             self._api.restore(repository, snapshot.name, recovering.body(index, target, scratch=True))
         except OpenSearchError as error:
-            # A store that cannot be reached says nothing about what is in it. One that all nodes can use, and that lacks something, does.
-            if error.details.get("status", 0) in range(400, 404) or self._api.verify(repository)[0] != 200:
+            # A cluster that has no time, and a store that cannot be reached, say nothing about what is in it. One that all nodes can use, and that lacks
+            # something, does.
+            if error.details.get("status", 0) in NO_WORD or self._api.verify(repository)[0] != 200:
                 raise Undecided("%s: %s" % (index, error))
             return str(error)
 

@@ -8,8 +8,8 @@ This is a private module_utils package: it may change in any release.
 from __future__ import annotations
 
 import re
+from .._common.refusal import problem
 
-from .refusal import problem
 
 S3, FS = "s3", "fs"
 #: What each type cannot do without.

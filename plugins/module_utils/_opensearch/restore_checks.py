@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections import namedtuple
 
+from .._common.refusal import problem
 from . import alias_moves, autocreate, disk, manifest, recovering, snapshots
 from .manifest import INDEX
-from .refusal import problem
 
 #: repository, snapshot, indices: names; partial: whether a PARTIAL snapshot may be restored from; unverified: whether one without a manifest may.
 Wish = namedtuple("Wish", ("repository", "snapshot", "indices", "partial", "unverified"))

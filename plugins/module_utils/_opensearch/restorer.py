@@ -11,11 +11,11 @@ import json
 import time
 
 from .._common.errors import IronrackError
+from .._common.refusal import problem, refuse
 from .._common.waiting import wait_for
 from . import alias_moves, autocreate, disk, foreseeing, manifest, moments, recalling, recovering, restore_checks, restoring
 from .hashing import canonical, sha256
 from .records import RESTORE, Lease
-from .refusal import problem, refuse
 
 LEASE = "restore of a snapshot"
 #: Seconds between two looks.

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from collections import namedtuple
 
+from .._common.refusal import problem
 from . import moments, snapshots
-from .refusal import problem
 
 PASS, FAIL, INCONCLUSIVE = "pass", "fail", "inconclusive"
 

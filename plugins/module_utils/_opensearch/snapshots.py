@@ -13,8 +13,8 @@ from __future__ import annotations
 import re
 from collections import namedtuple
 
+from .._common.refusal import problem
 from . import moments
-from .refusal import problem
 
 SUCCESS, PARTIAL, FAILED, IN_PROGRESS, INCOMPATIBLE = "SUCCESS", "PARTIAL", "FAILED", "IN_PROGRESS", "INCOMPATIBLE"
 SCHEDULED, MANUAL = "scheduled", "manual"

@@ -10,11 +10,11 @@ from __future__ import annotations
 import time
 
 from .._common.errors import IronrackError
+from .._common.refusal import problem, refuse
 from .._common.waiting import WaitTimeout, wait_for
 from . import manifest, moments, proving, snapshots
 from .client import OpenSearchError, OpenSearchUnreachable
 from .manifest import INDEX
-from .refusal import problem, refuse
 
 #: Seconds between two looks at a snapshot.
 INTERVAL = 1

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import time
 
+from .._common.refusal import Refused, problem
 from .._common.waiting import wait_for
 from . import lease as leases, machine
 from .observation import Observation
 from .request import Request
-from .settings import RolloutRefused, problem
 from .store import settled
 
 #: Seconds between two looks at a lock that somebody else has.
@@ -36,7 +36,7 @@ class Driver:
         #: The record as it was read and as it is now; None before :meth:`run`.
         self.before = self.after = None
         if params["lease_duration"] < 1:
-            raise RolloutRefused([problem("lease_duration", "it is %d" % params["lease_duration"], "a second or more", "Set it.")])
+            raise Refused([problem("lease_duration", "it is %d" % params["lease_duration"], "a second or more", "Set it.")])
 
     def run(self):
         """:returns: the module's result. Somebody else's lock is waited for, as long as was asked."""

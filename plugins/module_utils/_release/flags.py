@@ -7,10 +7,10 @@ This is a private module_utils package: it may change in any release.
 """
 from __future__ import annotations
 
+from .._common.refusal import Refused, problem
 from .machine import ABORT, BACK, FORWARD, PAUSE, where
 from .plan import GATE, KEEP
 from .record import stamp
-from .settings import RolloutRefused, problem
 
 RESUME = "resume"
 #: A promote ends one gate, or the time for which the old release is kept: the one that is under way now, and none that comes later.
@@ -26,14 +26,14 @@ def change(record, flags, request, who, why, now):
     :param request: one of :data:`REQUESTS`.
     :param now: seconds since 1970.
     :returns: (flag, value or None to take it away); None where nothing changes.
-    :raises RolloutRefused: where it cannot be had.
+    :raises Refused: where it cannot be had.
     """
     if request == RESUME:
         return (PAUSE, None) if PAUSE in flags else None
     rollout = record["rollout"]
     against = _against(record, rollout, request)
     if against:
-        raise RolloutRefused([problem(request, where(record), *against)])
+        raise Refused([problem(request, where(record), *against)])
     value = {"rollout": rollout["number"], "who": who, "why": why, "when": stamp(now)}
     if request in (PROMOTE, PROMOTE_FULL):
         there, full = flags.get(PROMOTE, {}), request == PROMOTE_FULL

@@ -22,10 +22,11 @@ import copy
 from collections import namedtuple
 
 from .._common.errors import IronrackError
+from .._common.refusal import Refused, problem
 from . import confirm, record as records, serving, traffic as split
 from .observation import FAIL
 from .plan import BACK, DELETE, EFFECTS, FORWARD, GATE, KEEP, PROMOTE, REMOVE_UPSTREAM, ROLL_BACK, SCALE_DOWN, SET_WEIGHT, TRAFFIC, WAIT_READY, current, spell
-from .settings import UNDO, RolloutRefused, problem
+from .settings import UNDO
 
 #: Intents that are no operation: wait for a person, look again, nothing is left.
 PAUSE, OBSERVE, FINISHED = "pause", "observe", "done"
@@ -47,7 +48,7 @@ def begin(record, plan, descriptions, seen, now, who, why):
     :param seen: the :class:`.observation.Observation` of before.
     :param now: seconds since 1970.
     :param why: the reason that a person gave, an override of the error budget with it.
-    :raises RolloutRefused: with all that stands against it.
+    :raises Refused: with all that stands against it.
     """
     record = copy.deepcopy(record)
     serving.taken_over(record, seen, now)
@@ -64,7 +65,7 @@ def begin(record, plan, descriptions, seen, now, who, why):
         found.append(problem("serve", serving.told(record), "the releases: a gate sees nothing of one that gets no request",
                              "Enable the service first; where its release is what is wrong, undo."))
     if found:
-        raise RolloutRefused(found)
+        raise Refused(found)
     newest = seen.newest()
     if newest > record["traffic"]["generation"]:
         # The balancers were set up before the first rollout, or the record is an older one than theirs: what they serve was compared above.
@@ -87,16 +88,16 @@ def promote(record, full, seen, now, who, why):
 
     :param seen: the :class:`.observation.Observation`.
     :param why: the reason that the person gave.
-    :raises RolloutRefused: where there is nothing to promote.
+    :raises Refused: where there is nothing to promote.
     """
     record = copy.deepcopy(record)
     rollout = record["rollout"]
     here = current(rollout) if rollout and rollout["phase"] == FORWARD else None
     if here is None or not full and (here["kind"] not in (GATE, KEEP) or not rollout["pending"]):
-        raise RolloutRefused([problem("promote", where(record), "a rollout that goes forward%s" % (
+        raise Refused([problem("promote", where(record), "a rollout that goes forward%s" % (
             "" if full else " and stands at a gate, or keeps the old release warm"), "Look at its status first.")])
     if rollout["pending"] and seen.verdict(rollout["pending"]["generation"])[0] == FAIL:
-        raise RolloutRefused([problem("promote", "%s failed" % confirm.named(here), "nothing that failed", "Go on, which turns the rollout back.")])
+        raise Refused([problem("promote", "%s failed" % confirm.named(here), "nothing that failed", "Go on, which turns the rollout back.")])
     at = rollout["position"]
     rest = rollout["plan"][FORWARD][at:]
     # Out of the plan, and not only passed over: a run that is killed now must not come back to them.

@@ -9,8 +9,8 @@ has no generation.
 This is a private module_utils package: it may change in any release.
 """
 from __future__ import annotations
+from .._common.refusal import Refused, problem
 
-from .settings import RolloutRefused, problem
 
 PASS, FAIL, INCONCLUSIVE = "pass", "fail", "inconclusive"
 VERDICTS = (PASS, FAIL, INCONCLUSIVE)
@@ -25,13 +25,13 @@ class Observation:
         number of addresses that its upstream has (left out by one that itself awaits addresses before it serves weights). ``away`` says that
         clients do not reach it: it gave its address away and asks for the newest generation before it takes it again. An empty one did not answer.
     :param outcome: {generation, verdict, why}: what came of the intent of that generation, where only whoever carried it out can know.
-    :raises RolloutRefused: with all that is no observation.
+    :raises Refused: with all that is no observation.
     """
 
     def __init__(self, releases=None, balancers=None, outcome=None):
         found = _problems(releases, balancers, outcome)
         if found:
-            raise RolloutRefused(found)
+            raise Refused(found)
         self._releases = releases
         self.balancers = balancers or {}
         self._outcome = outcome or {}

@@ -13,8 +13,9 @@ This is a private module_utils package: it may change in any release.
 """
 from __future__ import annotations
 
+from .._common.refusal import Refused, problem
 from . import settings as wishes
-from .settings import BLUE_GREEN, CANARY, ROLLING, STRATEGIES, UNDO, RolloutRefused, problem
+from .settings import BLUE_GREEN, CANARY, ROLLING, STRATEGIES, UNDO
 
 #: Where a rollout goes: to its candidate, or back to what was stable.
 FORWARD, BACK = "forward", "back"
@@ -50,7 +51,7 @@ def plan_rollout(service, strategy, stable, candidate, releases, settings, previ
     :param previous: the stable release before this one; what is left of it goes at the end.
     :param releases: names of all releases that are described.
     :param settings: the strategy's own, see :data:`.settings.DEFAULTS`; times in seconds.
-    :raises RolloutRefused: with all that is wrong.
+    :raises Refused: with all that is wrong.
     """
     found = wishes.names_problems(service, {"stable": stable, "candidate": candidate})
     if candidate == stable:
@@ -64,7 +65,7 @@ def plan_rollout(service, strategy, stable, candidate, releases, settings, previ
     else:
         found += wishes.problems_of(strategy, settings)
     if found:
-        raise RolloutRefused(found)
+        raise Refused(found)
     complete = wishes.complete(strategy, settings)
     forward = {CANARY: _canary, BLUE_GREEN: _blue_green, ROLLING: _rolling}[strategy](candidate, complete)
     return _plan(service, strategy, stable, candidate, complete, forward + _tail(
@@ -75,7 +76,7 @@ def plan_undo(service, stable, previous, releases, settings):
     """:returns: the plan that gives the traffic back to the release before, without a gate: whoever undoes has decided.
 
     :param previous: the release that was the stable before; None where there is none.
-    :raises RolloutRefused: with all that is wrong.
+    :raises Refused: with all that is wrong.
     """
     found = wishes.problems_of(UNDO, settings)
     if not previous:
@@ -84,7 +85,7 @@ def plan_undo(service, stable, previous, releases, settings):
         found.append(problem("undo", "the release before, %s, is not described any more" % previous, "one of %s" % ", ".join(sorted(releases)),
                              "Describe it again, or release another version."))
     if found:
-        raise RolloutRefused(found)
+        raise Refused(found)
     complete = wishes.complete(UNDO, settings)
     forward = _grow(previous, complete["replicas"], complete) + [_traffic(ADD_UPSTREAM, previous, complete)]
     forward += [_weight(previous, 100, complete["replicas"], complete)]

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import difflib
 
+from .._common.refusal import Refused, problem
 from .serving import Wish
-from .settings import LABEL, RolloutRefused, problem
+from .settings import LABEL
 from .traffic import NOBODY, POOL, RELEASES
 
 DISABLE, ENABLE, SWITCH = "disable", "enable", "switch"
@@ -49,7 +50,7 @@ def wish_of(request, services, name, serve, provider, who, why):
     :param name: the one that is meant.
     :param serve: for a disable: fallback, nobody, or None for the pool where there is one.
     :param provider: for a switch: the pool's server that is to be asked first, or :data:`OWN`.
-    :raises RolloutRefused: with all that is wrong.
+    :raises Refused: with all that is wrong.
     """
     service, found = picked(services, name)
     pool, mode, chain = pool_of(service), RELEASES, []
@@ -68,7 +69,7 @@ def wish_of(request, services, name, serve, provider, who, why):
         found.append(problem("fallback", "service %s has no fallback pool" % name, "servers that can answer in its place",
                              "Describe them in its fallback, or serve nobody: -e rollout_serve=nobody."))
     if found:
-        raise RolloutRefused(found)
+        raise Refused(found)
     return Wish(mode, chain, pool, who, why), service
 
 

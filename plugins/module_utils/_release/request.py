@@ -9,9 +9,10 @@ This is a private module_utils package: it may change in any release.
 """
 from __future__ import annotations
 
+from .._common.refusal import Refused, problem
 from . import machine, record as records
 from .plan import plan_rollout, plan_undo
-from .settings import UNDO, RolloutRefused, problem
+from .settings import UNDO
 
 BEGIN, GO_ON, PROMOTE, PROMOTE_FULL, UNDONE = "begin", "continue", "promote", "promote_full", "undo"
 REQUESTS = (BEGIN, GO_ON, PROMOTE, PROMOTE_FULL, UNDONE)
@@ -31,17 +32,17 @@ class Request:
         self._kind, self._who, self._why, self._wish = kind, who, why, wish
 
     def first(self):
-        """:returns: the record of a service that has none. :raises RolloutRefused: where nothing can begin with it."""
+        """:returns: the record of a service that has none. :raises Refused: where nothing can begin with it."""
         stable = self._wish["stable"]
         if self._kind != BEGIN or not stable:
-            raise RolloutRefused([problem("service", "%s has no record of a rollout" % self._wish["service"],
+            raise Refused([problem("service", "%s has no record of a rollout" % self._wish["service"],
                                           "the request begin, and the release that has its traffic now as stable", "Begin a rollout first.")])
         return records.new(self._wish["service"], stable, self._wish["releases"].get(stable))
 
     def applied(self, record, flags, seen, now):
         """:returns: (the record to go on from, the flags to go by).
 
-        :raises RolloutRefused: with all that stands against it.
+        :raises Refused: with all that stands against it.
         """
         if self._kind == GO_ON:
             return record, flags
@@ -79,7 +80,7 @@ class Request:
         """:returns: the release that an undo goes back to where none is named. An undo that is asked for twice must not undo itself."""
         last = record["last"]
         if last and (last["result"] != machine.PROMOTED or last["strategy"] == UNDO):
-            raise RolloutRefused([problem(
+            raise Refused([problem(
                 "undo", "rollout %d gave the traffic back to %s already" % (last["rollout"], record["stable"]),
                 "the release to go back to, as candidate", "Name it, where %s is not the one%s." % (
                     record["stable"], "; before it was %s" % record["previous"] if record["previous"] else ""))])
@@ -94,4 +95,4 @@ class Request:
         strategy = UNDO if self._kind == UNDONE else self._wish["strategy"]
         if plan["strategy"] == strategy and self._wish["candidate"] in (plan["candidate"], None):
             return record, flags
-        raise RolloutRefused([problem("rollout", machine.where(record), "none, or the one that is asked for", "Let it end, or abort it, then ask again.")])
+        raise Refused([problem("rollout", machine.where(record), "none, or the one that is asked for", "Let it end, or abort it, then ask again.")])

@@ -17,9 +17,9 @@ from __future__ import annotations
 import copy
 from collections import namedtuple
 
+from .._common.refusal import Refused, problem
 from . import record as records
 from .plan import BACK, FORWARD, GATE, KEEP, ROLL_BACK, TRAFFIC, current, spell
-from .settings import RolloutRefused, problem
 from .traffic import NOBODY, POOL, RELEASES, after, differs, effective, mode_of, shown
 
 #: Without the record a generation is this much above the balancers': more than a rollout takes between two changes of the traffic.
@@ -87,7 +87,7 @@ def followed(record, wish, seen, now, note=None):
 
     :param record: it is not changed.
     :param note: see :func:`taken_over`.
-    :raises RolloutRefused: where the releases are to answer, and they do by another split than the one on record.
+    :raises Refused: where the releases are to answer, and they do by another split than the one on record.
     """
     record = copy.deepcopy(record)
     newest, moved_before = seen.newest(), _moved_before(record["traffic"], seen.newest(), note)
@@ -102,7 +102,7 @@ def followed(record, wish, seen, now, note=None):
         _change(record, wish.mode, {"chain": chain, "who": wish.who, "why": wish.why}, newest, now)
     elif split_moved:
         ahead = max(seen.balancers.items(), key=lambda pair: pair[1].get("generation") or 0)
-        raise RolloutRefused([problem(
+        raise Refused([problem(
             "balancer " + ahead[0], "it serves %s under generation %d, which the record never gave" % (
                 shown(ahead[1].get("weights") or {}), ahead[1]["generation"]),
             "what is on record: %s" % shown(effective(traffic)), "Somebody moved the traffic without it: let the rollout go on, or undo.")])
@@ -186,11 +186,11 @@ def without_record(statuses, wish, now):
 
     :param statuses: what balancers run or have on disk: generation, serve, stable, candidate, weight, releases and note.
     :returns: (traffic, note): the traffic as the engine hands it out, and what is left on the balancers for the record.
-    :raises RolloutRefused: where none says what it serves.
+    :raises Refused: where none says what it serves.
     """
     status = newest_of(statuses)
     if status is None:
-        raise RolloutRefused([problem("balancers", "no API answers, and no balancer says what it serves", "one that knows the service",
+        raise Refused([problem("balancers", "no API answers, and no balancer says what it serves", "one that knows the service",
                                       "Look at nginx_upstream_info of the balancers.")])
     note, newest = status.get("note") or {}, max(one["generation"] for one in statuses if one)
     present = list(note.get("chain") or [])

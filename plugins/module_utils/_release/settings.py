@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from .._common.errors import IronrackError
+from .._common.refusal import problem
 
 CANARY, BLUE_GREEN, ROLLING, UNDO = "canary", "blue_green", "rolling", "undo"
 #: A release that a person may ask for; an undo is asked for without a strategy.
@@ -41,19 +41,6 @@ NUMBERS = {
 MOST_ZONES = 50
 #: A DNS label of RFC 1123, which is what a Service and a label of Kubernetes take.
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-
-
-class RolloutRefused(IronrackError):
-    """A wish that cannot be carried out. Its details carry ``problems``, each with where, what, expected and mend."""
-
-    def __init__(self, problems):
-        lines = ["%(where)s: %(what)s; expected %(expected)s. %(mend)s" % one for one in problems]
-        super().__init__("nothing was changed:\n- %s" % "\n- ".join(lines), problems=problems)
-
-
-def problem(where, what, expected, mend):
-    """:returns: one reason to refuse, as all of this collection's checks give it."""
-    return {"where": where, "what": what, "expected": expected, "mend": mend}
 
 
 def complete(strategy, settings):

@@ -8,9 +8,9 @@ This is a private module_utils package: it may change in any release.
 from __future__ import annotations
 
 from .._common.errors import IronrackError
+from .._common.refusal import Refused, problem
 from .._release.observation import FAIL, INCONCLUSIVE, PASS
 from .._release.plan import DELETE, DEPLOY, GATE, KEEP, SCALE_DOWN, WARM_UP
-from .._release.settings import RolloutRefused, problem
 from .._release.traffic import RELEASES
 from . import emergency, requests, wishes
 from .world import is_silent
@@ -96,13 +96,13 @@ class Doer:
         """Give all of the traffic to one release, by what the balancers say themselves.
 
         :returns: the result of the call; None where there is nothing to move, or it was asked for just now.
-        :raises RolloutRefused: where a person asked for it, and no balancer says what it serves.
+        :raises Refused: where a person asked for it, and no balancer says what it serves.
         """
         memory, status = self._memory, emergency.newest(seen.statuses)
         if status is None:
             if not memory.get("urgent"):
                 return None
-            raise RolloutRefused([problem("balancers", "none says what it serves", "one that answers", "Look at nginx_upstream_info on a balancer.")])
+            raise Refused([problem("balancers", "none says what it serves", "one that answers", "Look at nginx_upstream_info on a balancer.")])
         moved = memory.get("moved") or {}
         stable = moved.get("stable") or emergency.target(status, memory.get("urgent") == "undo", memory["plan"]["candidate"])
         traffic = emergency.traffic(seen.statuses, stable, moved.get("generation"))

@@ -9,8 +9,8 @@ anything that it gave in the meantime; the engine finds it, turns the rollout ba
 This is a private module_utils package: it may change in any release.
 """
 from __future__ import annotations
+from .._common.refusal import Refused, problem
 
-from .._release.settings import RolloutRefused, problem
 
 #: More generations than a rollout gives between two changes of its traffic.
 STRIDE = 1000
@@ -32,7 +32,7 @@ def target(status, undo=False, wanted=None):
 
     :param undo: whether the release before is wanted, where the newer one is the stable one already.
     :param wanted: the release to go back to, where a person named it.
-    :raises RolloutRefused: where an undo does not know it.
+    :raises Refused: where an undo does not know it.
     """
     served = status["served"]
     stable = served["stable"]
@@ -44,7 +44,7 @@ def target(status, undo=False, wanted=None):
         return wanted
     if len(others) == 1 and wanted is None:
         return others[0]
-    raise RolloutRefused([problem("undo", "no API answers, and the balancers know %s beside %s" % (", ".join(others) or "no release", stable),
+    raise Refused([problem("undo", "no API answers, and the balancers know %s beside %s" % (", ".join(others) or "no release", stable),
                                   "one release that is still warm", "Name it in rollout_release where it is there, or wait for the API.")])
 
 
@@ -70,10 +70,10 @@ def traffic(statuses, stable, moved=None):
 
 
 def refuse_while_off(statuses):
-    """:raises RolloutRefused: where the releases get no requests: there is nothing to move, and nothing would be kept of the wish."""
+    """:raises Refused: where the releases get no requests: there is nothing to move, and nothing would be kept of the wish."""
     status = newest(statuses)
     if status and status["served"].get("serve", RELEASES) != RELEASES:
-        raise RolloutRefused([problem("serve", "no API answers, and the releases get no requests", "an API, to record it",
+        raise Refused([problem("serve", "no API answers, and the releases get no requests", "an API, to record it",
                                       "No client meets the candidate now. Ask for this again when the API is back, before llm_enable.")])
 
 

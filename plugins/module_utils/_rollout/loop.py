@@ -11,11 +11,11 @@ This is a private module_utils package: it may change in any release.
 from __future__ import annotations
 
 from .._common.errors import IronrackError
+from .._common.refusal import Refused
 from .._release import flags as flagging, machine
 from .._release.driver import Driver
 from .._release.lease import Held
 from .._release.request import GO_ON
-from .._release.settings import RolloutRefused
 from .._release.store import settled
 from . import emergency, events, opening, progress
 from .doing import Doer
@@ -181,7 +181,7 @@ class Loop:
             observation=seen_by_engine(seen, outcome)), self._store, self._check_mode, self._clock)
         try:
             result = driver.run()
-        except RolloutRefused as error:
+        except Refused as error:
             if not memory.get("promote"):
                 raise
             # What was promoted failed, or is over: the rollout goes on as if nobody had asked.

@@ -12,13 +12,14 @@ import socket
 import time
 
 from .._common.errors import IronrackError
+from .._common.refusal import Refused, problem
 from .._kube.client import KubeUnreachable
 from .._release import flags as flagging
 from .._release.driver import Driver
 from .._release.machine import ABORT, BACK, PAUSE, ROLLED_BACK
 from .._release.plan import plan_rollout
 from .._release.request import BEGIN, GO_ON, UNDONE, Request
-from .._release.settings import UNDO, RolloutRefused, problem
+from .._release.settings import UNDO
 from .._release.store import settled
 from .._service import spec
 from .._slo import budget as budgets
@@ -65,7 +66,7 @@ def _begin(loop):
     found = [] if wish["release"] else [problem("rollout_release", "it is empty", "the release that is to get the traffic", "Name it.")]
     broken = spec.problems(wish["description"], wish["profile"])
     if broken:
-        raise RolloutRefused(found + broken)
+        raise Refused(found + broken)
     seen = loop.world.look()
     stable = stored.record["stable"] if stored.record else service["stable"]
     settings = wishes.settings_of(service, wish["strategy"], size_of(service, seen.releases, stable), loop.world.zones)
@@ -85,7 +86,7 @@ def _begin(loop):
     budget = preflight.budget_of(service, connection)
     found += preflight.budget_problems(budget, wish["override"])
     if found:
-        raise RolloutRefused(found)
+        raise Refused(found)
     memory["reason"] = "; ".join(part for part in (wish["reason"], preflight.budget_words(budget, wish["override"])) if part)
     if budget["policy"] == budgets.SLOW:
         memory["plan"]["settings"] = wishes.slower(settings, wish["strategy"])
@@ -102,7 +103,7 @@ def _tried(loop, engine, seen):
 def _looks(loop, engine, stable):
     try:
         plan = plan_rollout(engine["service"], engine["strategy"], stable, engine["candidate"], set(engine["releases"]), engine["settings"])
-    except (RolloutRefused, TypeError):
+    except (Refused, TypeError):
         return 1  # it is refused by the engine, with its reasons
     return looks_of(plan, loop.world.service["look_interval"])
 

@@ -8,8 +8,8 @@ This is a private module_utils package: it may change in any release.
 from __future__ import annotations
 
 from .._common.errors import IronrackError
+from .._common.refusal import Refused, problem
 from .._release.lease import Held
-from .._release.settings import RolloutRefused, problem
 from .._slo import budget as budgets, spec
 from .._slo.budget_asking import ask
 from .._slo.prometheus import BadQuery, NoAnswer, Prometheus, problems_of, selector
@@ -118,7 +118,7 @@ def engine_problems(attempt):
     """
     try:
         attempt()
-    except RolloutRefused as error:
+    except Refused as error:
         return list(error.details["problems"])
     except Held:
         return []  # judged when the waiting is over

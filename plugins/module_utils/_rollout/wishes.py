@@ -7,7 +7,8 @@ This is a private module_utils package: it may change in any release.
 """
 from __future__ import annotations
 
-from .._release.settings import BLUE_GREEN, DEFAULTS, ROLLING, STRATEGIES, UNDO, problem
+from .._common.refusal import problem
+from .._release.settings import BLUE_GREEN, DEFAULTS, ROLLING, STRATEGIES, UNDO
 from .._slo import spec
 
 METRIC, PROBE, APPROVAL = ("errors", "latency", "query"), "probe", "approval"

@@ -7,9 +7,9 @@ This is a private module_utils package: it may change in any release.
 """
 from __future__ import annotations
 
+from .._common.refusal import problem
 from .._nginx import traffic as splits
 from .._release import traffic as split
-from .._release.settings import problem
 
 #: What a rollout decides, or the description says elsewhere.
 GIVEN = ("name", "state", "generation", "releases", "stable", "candidate", "weight", "serve", "fallback", "note")

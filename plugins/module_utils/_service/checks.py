@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 import re
 
+from .._common.refusal import problem
 from .._nginx.traffic import BadTraffic
-from .._release.settings import CANARY, DEFAULTS, names_problems, problem
+from .._release.settings import CANARY, DEFAULTS, names_problems
 from . import balancing, images
 from .fields import UNKNOWN, is_whole, unknown
 

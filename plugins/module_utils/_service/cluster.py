@@ -7,7 +7,7 @@ This is a private module_utils package: it may change in any release.
 """
 from __future__ import annotations
 
-from .._release.settings import problem
+from .._common.refusal import problem
 from .checks import PRODUCTION
 from .placement import place, quantity
 from .spec import place_of, pod_of

@@ -12,7 +12,8 @@ import ipaddress
 import re
 from collections import namedtuple
 
-from .._release.settings import LABEL, problem
+from .._common.refusal import problem
+from .._release.settings import LABEL
 
 REQUIRED = object()
 UNKNOWN = "there is no such key"

@@ -18,6 +18,8 @@ import math
 import re
 from collections import namedtuple
 
+from .._common.refusal import problem
+
 PASS, FAIL, INCONCLUSIVE = "pass", "fail", "inconclusive"
 FUNCTIONAL, PERFORMANCE, LOAD = "functional", "performance", "load"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -39,11 +41,6 @@ MOST_FUNCTIONAL = 500
 Answer = namedtuple("Answer", ("status", "seconds", "body", "error"))
 #: One test's result. measured: numbers, for a report.
 Check = namedtuple("Check", ("test", "name", "verdict", "why", "measured"))
-
-
-def problem(where, what, expected, mend):
-    """:returns: one reason to refuse, as all of this collection's checks give it."""
-    return {"where": where, "what": what, "expected": expected, "mend": mend}
 
 
 # What is asked for

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 
-from .._release.settings import problem
+from .._common.refusal import problem
 from . import checks
 from .fields import REQUIRED, anything, check, choice, filled, inside, is_label, is_network, label, listed, mapped, share, text, truth, whole
 
@@ -131,7 +131,7 @@ def problems(description, profile):
     """Judge one description.
 
     :param profile: cluster_profile: 'production' asks for more.
-    :returns: everything that is wrong with it, each as :func:`.._release.settings.problem` has it.
+    :returns: everything that is wrong with it, each as :func:`.._common.refusal.problem` has it.
     """
     if not isinstance(description, dict):
         return [problem("llm_services", "it holds %r" % (description,), "dictionaries, one for each service", "Describe the service.")]

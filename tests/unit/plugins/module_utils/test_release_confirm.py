@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.refusal import Refused
 from ansible_collections.ironrack.cluster.plugins.module_utils._release import confirm
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.confirm import DONE, EXTENDED, FAILED, WAIT
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.observation import FAIL, INCONCLUSIVE, PASS, VERDICTS, Observation
-from ansible_collections.ironrack.cluster.plugins.module_utils._release.settings import RolloutRefused
 
 GATE = {"kind": "gate", "name": "weight 5", "release": "v2", "weight": 5, "soak": 100, "timeout": 100}
 TRAFFIC = {"generation": 9, "stable": "v1", "candidate": "v2", "weights": {"v1": 95, "v2": 5}}
@@ -122,6 +122,6 @@ def test_an_old_release_is_kept_for_its_time_and_as_long_as_a_pause():
     ({"outcome": {"verdict": "pass"}}, "observation.outcome"),
 ))
 def test_what_is_no_observation_is_refused(observation, where):
-    with pytest.raises(RolloutRefused) as error:
+    with pytest.raises(Refused) as error:
         Observation(**observation)
     assert [one["where"] for one in error.value.details["problems"]] == [where]

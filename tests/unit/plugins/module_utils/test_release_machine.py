@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.refusal import Refused
 from ansible_collections.ironrack.cluster.plugins.module_utils._release import machine
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.observation import FAIL, Observation, PASS
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.plan import GATE, KEEP, ROLL_BACK, SCALE_DOWN, SET_WEIGHT, plan_undo
-from ansible_collections.ironrack.cluster.plugins.module_utils._release.settings import RolloutRefused
 from ansible_collections.ironrack.cluster.tests.unit.plugins.module_utils.release_world import (
     LOOK, SIZE, World, happen, until)
 
@@ -67,11 +67,11 @@ def test_a_gate_and_the_keeping_are_ended_by_a_person():
 
 def test_there_is_not_always_something_to_promote():
     world = World("canary")
-    with pytest.raises(RolloutRefused, match="goes forward and stands at a gate"):
+    with pytest.raises(Refused, match="goes forward and stands at a gate"):
         machine.promote(world.record, False, world.seen(), 0, "ann", "")
     world.run()
     for full in (False, True):
-        with pytest.raises(RolloutRefused, match="v2 has all of the traffic"):
+        with pytest.raises(Refused, match="v2 has all of the traffic"):
             machine.promote(world.record, full, world.seen(), 0, "ann", "")
 
 
@@ -82,7 +82,7 @@ def test_what_failed_is_not_promoted(full):
         if name == "record of gate":
             break
     seen = world.seen({"generation": world.record["rollout"]["pending"]["generation"], "verdict": FAIL})
-    with pytest.raises(RolloutRefused, match="gate weight 5 failed"):
+    with pytest.raises(Refused, match="gate weight 5 failed"):
         machine.promote(world.record, full, seen, 0, "ann", "")
 
 
@@ -244,11 +244,11 @@ def test_an_undo_after_the_end_goes_back_and_can_be_undone():
 def test_a_rollout_is_refused_beside_another_and_on_other_traffic():
     world = World("canary")
     plan = world.record["rollout"]["plan"]
-    with pytest.raises(RolloutRefused, match="rollout 1 of chat to v2 is under way"):
+    with pytest.raises(Refused, match="rollout 1 of chat to v2 is under way"):
         machine.begin(world.record, plan, {}, world.seen(), 0, "ann", "")
     idle = dict(world.record, rollout=None)
     world.balancers["lb2"]["weights"] = {"v0": 100}
-    with pytest.raises(RolloutRefused, match="balancer lb2: it serves v0 100 %"):
+    with pytest.raises(Refused, match="balancer lb2: it serves v0 100 %"):
         machine.begin(idle, plan, {}, world.seen(), 0, "ann", "")
 
 

@@ -10,15 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.refusal import Refused
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.plan import batches, plan_rollout, plan_undo
-from ansible_collections.ironrack.cluster.plugins.module_utils._release.settings import MOST_ZONES, RolloutRefused
+from ansible_collections.ironrack.cluster.plugins.module_utils._release.settings import MOST_ZONES
 
 KNOWN = {"v1", "v2", "v3"}
 
 
 def refused(**changes):
     asked = dict({"service": "chat", "strategy": "canary", "stable": "v1", "candidate": "v2", "releases": KNOWN, "settings": {"replicas": 6}}, **changes)
-    with pytest.raises(RolloutRefused) as error:
+    with pytest.raises(Refused) as error:
         plan_rollout(**asked)
     problems = error.value.details["problems"]
     assert all(set(one) == {"where", "what", "expected", "mend"} and all(one.values()) for one in problems)
@@ -58,9 +59,9 @@ def test_all_that_is_wrong_is_told_at_once(changes, found):
 
 def test_there_has_to_be_something_to_undo():
     for previous, words in ((None, "there is nothing to undo"), ("v0", "v0, is not described any more")):
-        with pytest.raises(RolloutRefused, match=words):
+        with pytest.raises(Refused, match=words):
             plan_undo("chat", "v2", previous, KNOWN, {"replicas": 6})
-    with pytest.raises(RolloutRefused, match="settings.steps"):
+    with pytest.raises(Refused, match="settings.steps"):
         plan_undo("chat", "v2", "v1", KNOWN, {"replicas": 6, "steps": [100]})
 
 

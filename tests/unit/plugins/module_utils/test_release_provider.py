@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.refusal import Refused
 from ansible_collections.ironrack.cluster.plugins.module_utils._release import provider
-from ansible_collections.ironrack.cluster.plugins.module_utils._release.settings import RolloutRefused
 
 POOL = [{"name": "rack", "host": "192.0.2.9", "port": 8000}, {"name": "cloud", "host": "llm.example.org", "port": 443}]
 CHAT = {"name": "chat", "namespace": "inference", "stable": "v1", "pod": {"port": 8080}, "fallback": POOL, "balancer": {"port": 8443, "tries": 2}}
@@ -45,6 +45,6 @@ def test_a_request_becomes_a_wish(asked, mode, chain):
     ({"request": "enable", "services": (dict(CHAT, fallback=POOL + POOL[:1]),)}, ["fallback"], "rack is there 2 times"),
 ))
 def test_all_that_is_wrong_is_told_at_once(asked, where, words):
-    with pytest.raises(RolloutRefused) as error:
+    with pytest.raises(Refused) as error:
         wish(**asked)
     assert [one["where"] for one in error.value.details["problems"]] == where and words in str(error.value)

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.refusal import Refused
 from ansible_collections.ironrack.cluster.plugins.module_utils._release import machine, record as records
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.observation import Observation
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.request import Request
-from ansible_collections.ironrack.cluster.plugins.module_utils._release.settings import RolloutRefused
 
 SEEN = Observation({}, {"lb1": {"generation": 3}})
 
@@ -38,7 +38,7 @@ def begun(*asked, **more):
 def test_a_service_without_a_record_begins_with_the_release_that_it_has():
     assert request("begin", "v2", stable="v1").first()["releases"] == {"v1": {"image": "one"}}
     for asked in (request("begin", "v2"), request("continue", stable="v1"), request("undo", stable="v1")):
-        with pytest.raises(RolloutRefused, match="chat has no record"):
+        with pytest.raises(Refused, match="chat has no record"):
             asked.first()
 
 
@@ -52,7 +52,7 @@ def test_what_is_under_way_or_done_is_left_as_it_is():
 
 @pytest.mark.parametrize("asked, more", ((("begin", "v3"), {}), (("begin", "v2"), {"strategy": "blue_green"}), (("undo", "v3"), {})))
 def test_another_one_beside_it_is_refused(asked, more):
-    with pytest.raises(RolloutRefused, match="rollout 1 of chat to v2 goes forward"):
+    with pytest.raises(Refused, match="rollout 1 of chat to v2 goes forward"):
         applied(begun("begin", "v2"), *asked, **more)
 
 
@@ -61,7 +61,7 @@ def test_an_undo_turns_back_what_is_under_way(named):
     record = begun("begin", "v2")
     assert applied(record, "undo", named) == (record, {"abort": {"rollout": 1, "who": "ann", "why": "why"}})
     record["rollout"]["released"] = True
-    with pytest.raises(RolloutRefused, match="Let it end"):
+    with pytest.raises(Refused, match="Let it end"):
         applied(record, "undo", named)
 
 
@@ -70,14 +70,14 @@ def test_an_undo_goes_back_once_and_not_back_and_forth():
     assert (first["strategy"], first["stable"], first["candidate"]) == ("undo", "v2", "v1")
     for ended in ({"strategy": "undo", "candidate": "v1"}, {"result": machine.ROLLED_BACK, "candidate": "v2"}):
         record = idle("v1", "v2", **ended)
-        with pytest.raises(RolloutRefused, match="gave the traffic back to v1 already.*before it was v2"):
+        with pytest.raises(Refused, match="gave the traffic back to v1 already.*before it was v2"):
             applied(record, "undo")
         assert applied(record, "undo", "v1") == (record, {})
         assert applied(record, "undo", "v2")[0]["rollout"]["plan"]["candidate"] == "v2"
 
 
 def test_a_release_that_is_the_stable_for_another_reason_is_no_candidate():
-    with pytest.raises(RolloutRefused, match="'v2' is the stable release already"):
+    with pytest.raises(Refused, match="'v2' is the stable release already"):
         applied(idle(candidate="v3"), "begin", "v2")
 
 

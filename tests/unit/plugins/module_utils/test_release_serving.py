@@ -7,12 +7,12 @@ from __future__ import annotations
 import copy
 
 import pytest
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.refusal import Refused
 from ansible_collections.ironrack.cluster.plugins.module_utils._nginx.generation import note_line
 from ansible_collections.ironrack.cluster.plugins.module_utils._release import machine, record as records, serving
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.observation import FAIL, Observation
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.plan import plan_rollout, plan_undo
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.serving import STRIDE, Wish, chain_of
-from ansible_collections.ironrack.cluster.plugins.module_utils._release.settings import RolloutRefused
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.traffic import NOBODY, POOL, RELEASES
 from ansible_collections.ironrack.cluster.tests.unit.plugins.module_utils.release_world import KINDS, LOOK, SIZE, World, happen, until
 
@@ -130,7 +130,7 @@ def test_no_rollout_begins_while_nobody_answers_and_an_undo_does():
     world.run()
     world.serve(NOBODY)
     plan = plan_rollout("chat", "canary", "v2", "v3", {"v1", "v2", "v3"}, {"replicas": SIZE})
-    with pytest.raises(RolloutRefused, match="nobody answers, by ann since .*: a page; expected the releases"):
+    with pytest.raises(Refused, match="nobody answers, by ann since .*: a page; expected the releases"):
         machine.begin(world.record, plan, {}, world.seen(), world.now, "bob", "")
     undo = plan_undo("chat", "v2", "v1", {"v1", "v2"}, {"replicas": SIZE})
     record = machine.begin(world.record, undo, {}, world.seen(), world.now, "bob", "")
@@ -193,7 +193,7 @@ def test_without_a_record_the_split_is_kept_and_the_generation_is_out_of_reach()
     there = dict(off, serve=POOL, generation=pool["generation"], note=left)
     assert serving.without_record([there], wish(POOL, ["b", "a"]), 9)[0] == pool
     assert serving.without_record([there], wish(POOL, ["a", "b"]), 9)[0]["generation"] == pool["generation"] + STRIDE
-    with pytest.raises(RolloutRefused, match="no balancer says what it serves"):
+    with pytest.raises(Refused, match="no balancer says what it serves"):
         serving.without_record([{}], wish(NOBODY), 0)
 
 
@@ -213,7 +213,7 @@ def test_a_split_that_somebody_moved_stops_no_stop_and_is_not_taken_for_the_reco
     record = records.new("chat", "v1")
     moved = seen(9, {"v1": 50, "v2": 50})
     assert serving.followed(record, wish(NOBODY), moved, 0)["traffic"]["generation"] == 10
-    with pytest.raises(RolloutRefused, match="balancer lb1: it serves v1 50 %, v2 50 % under generation 9, which the record never gave"):
+    with pytest.raises(Refused, match="balancer lb1: it serves v1 50 %, v2 50 % under generation 9, which the record never gave"):
         serving.followed(record, wish(RELEASES), moved, 0)
     unknown = Observation(balancers={"lb1": {"generation": 9}})
     assert serving.taken_over(copy.deepcopy(record), unknown, 0) is True

@@ -9,9 +9,9 @@ import json
 import pytest
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.refusal import Refused
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.lease import Held, Lost
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.observation import INCONCLUSIVE, PASS
-from ansible_collections.ironrack.cluster.plugins.module_utils._release.settings import RolloutRefused
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.store import Store
 from ansible_collections.ironrack.cluster.plugins.module_utils._rollout import preflight
 from ansible_collections.ironrack.cluster.plugins.module_utils._rollout.doing import Doer
@@ -229,7 +229,7 @@ def test_balancers_keep_what_is_known_of_who_took_the_service_away(sim):
 def test_an_abort_says_so_where_no_balancer_answers_either(sim):
     sim.drive("begin", stop=lambda result: sim.weights()[-1:] == [5])
     sim.silent, sim.down = True, {"lb1", "lb2"}
-    with pytest.raises(RolloutRefused, match="none says what it serves"):
+    with pytest.raises(Refused, match="none says what it serves"):
         sim.drive("abort")
 
 
@@ -298,7 +298,7 @@ def test_a_bad_beginning_is_refused_with_all_reasons_and_nothing_is_written(tmp_
         dict(DESCRIPTION["gates"][0], metric=None), {"name": "eval", "kind": "probe", "argv": "run"}, {"name": "eval", "kind": "approval"}],
         hooks={"on_monday": "x.yml"}, smoke={"arg": ["x"]})
     sim.down = {"lb2"}
-    with pytest.raises(RolloutRefused) as refused:
+    with pytest.raises(Refused) as refused:
         sim.drive("begin", strategy="canary")
     where = [one["where"] for one in refused.value.details["problems"]]
     assert where == [

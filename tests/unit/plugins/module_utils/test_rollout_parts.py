@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.refusal import Refused
 from ansible_collections.ironrack.cluster.plugins.module_utils._release import machine, record as records
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.observation import FAIL, INCONCLUSIVE, PASS, Observation
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.plan import plan_rollout
-from ansible_collections.ironrack.cluster.plugins.module_utils._release.settings import RolloutRefused
 from ansible_collections.ironrack.cluster.plugins.module_utils._rollout import balancers, emergency, events, preflight, progress, requests, wishes
 from ansible_collections.ironrack.cluster.plugins.module_utils._rollout.gatekeeper import Gatekeeper, looks_of
 from ansible_collections.ironrack.cluster.plugins.module_utils._rollout.journal import Journal, parse
@@ -269,9 +269,9 @@ def test_an_undo_without_a_record_finds_the_release_that_is_still_warm():
     assert emergency.target(promoted) == "v2" and emergency.target(promoted, undo=True) == "v1"
     traffic = emergency.traffic({"lb1": promoted}, "v1")
     assert (traffic["stable"], traffic["candidate"], traffic["weights"]) == ("v1", "v2", {"v1": 100, "v2": 0})
-    with pytest.raises(RolloutRefused, match="know no release beside v2"):
+    with pytest.raises(Refused, match="know no release beside v2"):
         emergency.target(status(0, "v2", "", releases=("v2",)), undo=True)
-    with pytest.raises(RolloutRefused, match="know v0, v1 beside v2"):
+    with pytest.raises(Refused, match="know v0, v1 beside v2"):
         emergency.target(status(0, "v2", "", releases=("v0", "v1", "v2")), undo=True)
     assert emergency.target(status(0, "v2", "", releases=("v0", "v1", "v2")), True, "v0") == "v0"
 

@@ -12,9 +12,9 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.http import HttpError
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.refusal import Refused
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.waiting import WaitTimeout
 from ansible_collections.ironrack.cluster.plugins.module_utils._release import traffic
-from ansible_collections.ironrack.cluster.plugins.module_utils._release.settings import RolloutRefused
 from ansible_collections.ironrack.cluster.plugins.module_utils._service import images
 from ansible_collections.ironrack.cluster.plugins.module_utils._service.registry import Registry
 from ansible_collections.ironrack.cluster.plugins.modules import llm_image_info
@@ -43,7 +43,7 @@ def check(api, services, **args):
 
 
 def told(api, services, **args):
-    with pytest.raises(RolloutRefused) as refused:
+    with pytest.raises(Refused) as refused:
         check(api, services, **args)
     return refused.value.details["problems"]
 
@@ -90,9 +90,9 @@ def test_what_is_taken_away():
 
 def test_what_cannot_be_deployed_is_refused_with_all_reasons():
     api = Api()
-    with pytest.raises(RolloutRefused, match="release v7 is unknown"):
+    with pytest.raises(Refused, match="release v7 is unknown"):
         release(api, release="v7")
-    with pytest.raises(RolloutRefused) as refused:
+    with pytest.raises(Refused) as refused:
         release(api, service=described(replicas=0, surge=-1))
     assert len(refused.value.details["problems"]) == 2 and api.writes() == []
 
@@ -122,7 +122,7 @@ def test_what_there_is_and_what_balancers_serve():
     assert (found["upstream"]["generation"], found["upstream"]["stable"]) == (1, "v1")
     later = llm_release_info.run(dict(params, traffic=traffic.only("v2", 14)), api.request)
     assert (later["upstream"]["generation"], later["upstream"]["stable"]) == (14, "v2")
-    with pytest.raises(RolloutRefused):
+    with pytest.raises(Refused):
         llm_release_info.run(dict(params, service={}), api.request)
 
 

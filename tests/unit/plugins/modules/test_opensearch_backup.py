@@ -264,6 +264,10 @@ def test_a_proof_that_cannot_be_carried_out_is_inconclusive(engine, call):
     engine.unable = dict.fromkeys(engine.nodes, "Connection refused")  # the store is gone
     assert call(opensearch_proof, **asked)["verdict"] == "inconclusive"
     engine.unable = {}
+    for status, kind in ((429, "circuit_breaking_exception"), (503, "cluster_manager_not_discovered_exception")):
+        engine.answers[restore] = error(status, "not now", kind)
+        assert call(opensearch_proof, **asked)["verdict"] == "inconclusive"
+    engine.answers[restore] = error(500, "[backups] could not read repository data", "repository_exception")
     assert call(opensearch_proof, **asked)["verdict"] == "fail"
     del engine.answers[restore]
     engine.looks = 10 ** 6

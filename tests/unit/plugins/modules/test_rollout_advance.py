@@ -13,10 +13,10 @@ import sys
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.ironrack.cluster.plugins.module_utils._release import flags, record as records
-from ansible_collections.ironrack.cluster.plugins.module_utils._release.settings import RolloutRefused
 from ansible_collections.ironrack.cluster.plugins.module_utils._rollout.world import Seen, World, is_silent, seen_by_engine, size_of
 from ansible_collections.ironrack.cluster.plugins.module_utils._kube.client import KubeUnreachable
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.refusal import Refused
 from ansible_collections.ironrack.cluster.plugins.module_utils._service.spec import complete
 from ansible_collections.ironrack.cluster.plugins.modules import rollout_advance, rollout_warm_up
 from ansible_collections.ironrack.cluster.tests.unit.plugins.module_utils.rollout_sim import DESCRIPTION
@@ -109,7 +109,7 @@ def test_the_size_of_the_stable_is_what_its_autoscaler_has_made_of_it():
 
 def test_a_promote_is_for_the_gate_of_now_and_none_that_comes_later():
     engine = EngineWorld("canary")
-    with pytest.raises(RolloutRefused, match="stands at a gate"):
+    with pytest.raises(Refused, match="stands at a gate"):
         flags.change(engine.record, {}, "promote", "ann", "", 0)
     for name in engine.steps(1):
         if name == "record of gate":
@@ -124,5 +124,5 @@ def test_a_promote_is_for_the_gate_of_now_and_none_that_comes_later():
     full = flags.change(record, {name: value}, "promote_full", "ann", "", 0)[1]
     assert full["full"] and flags.promoted(later, {"promote": full}) == "promote_full"
     assert flags.promoted(dict(record, rollout=None), {"promote": full}) == "" and flags.change(record, {"promote": full}, "promote", "x", "", 0) is None
-    with pytest.raises(RolloutRefused, match="There is nothing to do"):
+    with pytest.raises(Refused, match="There is nothing to do"):
         flags.change(records.new("chat", "v1"), {}, "promote_full", "ann", "", 0)

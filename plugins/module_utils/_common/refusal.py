@@ -7,7 +7,7 @@ This is a private module_utils package: it may change in any release.
 """
 from __future__ import annotations
 
-from .._common.errors import IronrackError
+from .errors import IronrackError
 
 
 class Refused(IronrackError):
