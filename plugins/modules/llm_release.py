@@ -143,7 +143,7 @@ def described(params):
     service = spec.complete(params["service"])
     if params["state"] == "present" and name not in service["releases"]:
         raise Refused([problem("release", "release %s is unknown" % name, "one of %s" % ", ".join(sorted(service["releases"])),
-                                      "Describe the release or correct its name.")])
+                               "Describe the release or correct its name.")])
     return service, name
 
 

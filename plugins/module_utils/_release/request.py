@@ -36,7 +36,7 @@ class Request:
         stable = self._wish["stable"]
         if self._kind != BEGIN or not stable:
             raise Refused([problem("service", "%s has no record of a rollout" % self._wish["service"],
-                                          "the request begin, and the release that has its traffic now as stable", "Begin a rollout first.")])
+                                   "the request begin, and the release that has its traffic now as stable", "Begin a rollout first.")])
         return records.new(self._wish["service"], stable, self._wish["releases"].get(stable))
 
     def applied(self, record, flags, seen, now):

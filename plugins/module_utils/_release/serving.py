@@ -191,7 +191,7 @@ def without_record(statuses, wish, now):
     status = newest_of(statuses)
     if status is None:
         raise Refused([problem("balancers", "no API answers, and no balancer says what it serves", "one that knows the service",
-                                      "Look at nginx_upstream_info of the balancers.")])
+                               "Look at nginx_upstream_info of the balancers.")])
     note, newest = status.get("note") or {}, max(one["generation"] for one in statuses if one)
     present = list(note.get("chain") or [])
     chain = chain_of(wish, status["serve"], present)

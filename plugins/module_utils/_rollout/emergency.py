@@ -45,7 +45,7 @@ def target(status, undo=False, wanted=None):
     if len(others) == 1 and wanted is None:
         return others[0]
     raise Refused([problem("undo", "no API answers, and the balancers know %s beside %s" % (", ".join(others) or "no release", stable),
-                                  "one release that is still warm", "Name it in rollout_release where it is there, or wait for the API.")])
+                           "one release that is still warm", "Name it in rollout_release where it is there, or wait for the API.")])
 
 
 def traffic(statuses, stable, moved=None):
@@ -74,7 +74,7 @@ def refuse_while_off(statuses):
     status = newest(statuses)
     if status and status["served"].get("serve", RELEASES) != RELEASES:
         raise Refused([problem("serve", "no API answers, and the releases get no requests", "an API, to record it",
-                                      "No client meets the candidate now. Ask for this again when the API is back, before llm_enable.")])
+                               "No client meets the candidate now. Ask for this again when the API is back, before llm_enable.")])
 
 
 def is_moved(status, stable):
