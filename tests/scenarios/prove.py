@@ -19,7 +19,7 @@ from pathlib import Path
 from . import changes, encryption, hardening, host_faults, kill_chain, llm_image, midway, operate, own_parts, secrets
 from .common import OUTPUT, NotProved, compare, playbook, say
 from .files import everything, nothing_changed
-from .releases import alerts, budget, canary, killed, outages, pipeline, serving, swap, switches, up
+from .releases import alerts, budget, canary, killed, outages, pipeline, pipeline_hindered, serving, swap, switches, up
 
 MOST_ON_A_HOST = 20
 MOST_WITH_THE_CONTROLLER = 40
@@ -143,6 +143,8 @@ STEPS = {
     "release-killed": killed.release_killed, "release-stopped": killed.release_stopped, "release-balancer-away": outages.release_balancer_away,
     "release-api-down": outages.release_api_down, "release-host-killed": outages.release_host_killed, "release-budget": budget.release_budget,
     "release-serving": serving.release_serving, "release-pipeline": pipeline.release_pipeline, "release-alert": alerts.release_alert,
+    "release-pipeline-check": pipeline_hindered.release_pipeline_check, "release-pipeline-refused": pipeline_hindered.release_pipeline_refused,
+    "release-pipeline-balancer-away": pipeline_hindered.release_pipeline_balancer_away,
 }
 
 
