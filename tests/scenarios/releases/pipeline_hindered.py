@@ -41,10 +41,10 @@ def release_pipeline_refused(inventory):
         with runs.Run(inventory, "release_pipeline", "release-pipeline-refused", pipeline.words(candidate)) as run:
             service.until("a throw-away release", runs.LIMIT, pipeline.trials)
             with runs.Run(inventory, "rollout_canary", "release-pipeline-other", runs.words(OTHER, PATIENT)) as other:
-                service.until("the other rollout", 180, lambda: service.record()["rollout"])
+                service.until("the other rollout", 180, lambda: service.record().get("rollout"))
                 number = service.record()["rollout"]["number"]
                 ended = run.wait()
-                undisturbed = other.alive() and (service.record()["rollout"] or {}).get("number") == number
+                undisturbed = other.alive() and (service.record().get("rollout") or {}).get("number") == number
                 runs.well(inventory, "rollout_abort", "release-pipeline-other-abort", runs.words())
                 other.wait()
         time.sleep(AFTER)
