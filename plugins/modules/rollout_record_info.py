@@ -19,6 +19,11 @@ extends_documentation_fragment:
   - ironrack.cluster.kube_auth.timeout
   - ironrack.cluster.rollout
   - ironrack.cluster.attributes.no_diff
+options:
+  wait:
+    description: Seconds for which an API that gives no answer is asked again. A refusal is an answer.
+    type: int
+    default: 0
 attributes:
   check_mode:
     description: Only reads.
@@ -71,10 +76,13 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import conclude
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, conclude
 from ansible_collections.ironrack.cluster.plugins.module_utils._kube.client import ARGUMENT_SPEC, KubeClient
 from ansible_collections.ironrack.cluster.plugins.module_utils._release import lease as leases, machine
 from ansible_collections.ironrack.cluster.plugins.module_utils._release.store import Store
+from ansible_collections.ironrack.cluster.plugins.module_utils._rollout.world import is_silent
+
+PAUSE = 2
 
 
 def run(store, now):
@@ -91,14 +99,27 @@ def run(store, now):
     return result
 
 
+def patient(ask, wait, clock=time.monotonic, sleep=time.sleep):
+    """:returns: what ``ask`` returns. :raises IronrackError: its own, where that is an answer, or ``wait`` seconds are over."""
+    end = clock() + wait
+    while True:
+        try:
+            return ask()
+        except IronrackError as error:
+            if not is_silent(error) or clock() >= end:
+                raise
+        sleep(PAUSE)
+
+
 def main():
     """Ansible's entry point."""
     module = AnsibleModule(
-        argument_spec=dict(ARGUMENT_SPEC, namespace={"type": "str", "required": True}, service={"type": "str", "required": True}),
+        argument_spec=dict(ARGUMENT_SPEC, namespace={"type": "str", "required": True}, service={"type": "str", "required": True},
+                           wait={"type": "int", "default": 0}),
         supports_check_mode=True)
     params = module.params
-    conclude(module, lambda: run(Store(
-        KubeClient(params["kubeconfig"], params["request_timeout"]).request, params["namespace"], params["service"]), time.time()))
+    conclude(module, lambda: patient(lambda: run(Store(
+        KubeClient(params["kubeconfig"], params["request_timeout"]).request, params["namespace"], params["service"]), time.time()), params["wait"]))
 
 
 if __name__ == "__main__":

@@ -407,3 +407,29 @@ def test_no_api_is_a_failure_of_every_module(tmp_path, capsys):
         with patch_module_args(dict(args, kubeconfig=str(tmp_path / "none"), namespace="inference", service="chat")), pytest.raises(SystemExit):
             module.main()
         assert "site.yml delivers it" in json.loads(capsys.readouterr().out)["msg"]
+
+
+def test_an_api_that_is_silent_for_a_moment_is_asked_again_and_a_refusal_is_an_answer():
+    said, waited, now = [], [], [0.0]
+
+    def ask():
+        said.append(now[0])
+        if len(said) < 3:
+            raise IronrackError("no answer", status=503)
+        return "read"
+
+    def sleep(seconds):
+        waited.append(seconds)
+        now[0] += 20
+
+    assert rollout_record_info.patient(ask, 60, lambda: now[0], sleep) == "read" and len(waited) == 2
+    said.clear()
+    with pytest.raises(IronrackError, match="no answer"):
+        rollout_record_info.patient(ask, 0, lambda: now[0], sleep)
+    with pytest.raises(IronrackError, match="forbidden"):
+        rollout_record_info.patient(refused, 60, lambda: now[0], sleep)
+    assert len(waited) == 2
+
+
+def refused():
+    raise IronrackError("forbidden", status=403)
