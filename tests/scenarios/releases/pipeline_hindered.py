@@ -18,6 +18,13 @@ PATIENT = {"lab_ready_timeout": 400}
 AFTER = 5
 
 
+def alive(run):
+    """:raises NotProved: where a run has ended before it was to."""
+    if not run.alive():
+        raise NotProved("the pipeline ended before it tested: %s" % run.tail())
+    return True
+
+
 def release_pipeline_check(inventory):
     """It says what it would do, and neither a pod, nor the record, nor a balancer is another one after it."""
     stable, candidate = service.next_release()
@@ -39,7 +46,7 @@ def release_pipeline_refused(inventory):
     with Load(inventory, port, chosen().rate / 2) as load:
         load.warm()
         with runs.Run(inventory, "release_pipeline", "release-pipeline-refused", pipeline.words(candidate)) as run:
-            service.until("a throw-away release", runs.LIMIT, pipeline.trials)
+            service.until("a throw-away release", runs.LIMIT, lambda: alive(run) and pipeline.trials())
             with runs.Run(inventory, "rollout_canary", "release-pipeline-other", runs.words(OTHER, PATIENT)) as other:
                 service.until("the other rollout", 180, lambda: service.record().get("rollout"))
                 number = service.record()["rollout"]["number"]
