@@ -103,7 +103,7 @@ def release_pipeline_balancer_away(inventory):
         ["the report is %s: %s" % (report["verdict"], report["headline"])] if report["verdict"] != "pass" else [],
         verdicts.only(late.answers, candidate, started, outages.LEAST), verdicts.failures(steady.answers, size.rate * 10),
         verdicts.clean(service.state(inventory), ("promoted",), candidate)], "a pipeline with a balancer away")
-    say("release-pipeline-balancer-away: with %s off, %s to %s in %.0f s (status %d, report: %s); back with power it answered after %.0f s, brought there by %s, "
-        "and all of its %d answers were %s's; at %s %d requests, 0 failed" % (
+    say("release-pipeline-balancer-away: with %s off, %s to %s in %.0f s (status %d, report: %s); back with power it answered after %.0f s, brought there by "
+        "%s, and all of its %d answers were %s's; at %s %d requests, 0 failed" % (
             away, stable, candidate, ended.seconds, ended.status, report["headline"], min(answer.finished for answer in served) - started, brought,
             len(served), candidate, here, len(steady.answers)))
