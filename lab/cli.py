@@ -20,8 +20,8 @@ from .shell import LabError, Progress, run
 
 DEFAULT_INVENTORY = REPOSITORY / "inventories" / "lab"
 PACKAGES = (
-    "aardvark-dns", "conmon", "debootstrap", "iproute2", "iptables", "kmod", "netavark", "nftables", "openssh-client", "podman", "procps",
-    "python3-yaml", "runc", "util-linux",
+    "aardvark-dns", "conmon", "debootstrap", "gcc", "iproute2", "iptables", "kmod", "libc6-dev", "netavark", "nftables", "openssh-client", "podman",
+    "procps", "python3-yaml", "runc", "util-linux",
 )
 
 

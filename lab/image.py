@@ -21,8 +21,10 @@ from .shell import LabError, Progress, run, run_logged
 DEFINITION = Path(__file__).resolve().parent / "image"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 NAME = "localhost/ironrack-lab"
+# Loaded into a service by a drop-in of the image, below files/.
+OPEN_FILES = "usr/local/lib/lab-open-files.so"
 # Counts up when the steps below change what is in the image.
-RECIPE = "2"
+RECIPE = "3"
 
 
 def packages(definition: Path = DEFINITION) -> list[str]:
@@ -78,6 +80,7 @@ def _build(paths: Paths, image_key: str, progress: Progress) -> None:
     # debootstrap copies what this machine is called and whom it asks for names.
     for copied in ("etc/hostname", "etc/hosts", "etc/resolv.conf", "var/log/bootstrap.log"):
         remove_tree(root / copied)
+    compile_library(DEFINITION / "open_files.c", root / OPEN_FILES)
     env = _build_environment(folder)
     base = f"{NAME}-root:{image_key}"
     progress.say("Importing the root and adding the lab's own files")
@@ -97,6 +100,12 @@ def _build(paths: Paths, image_key: str, progress: Progress) -> None:
     remove_tree(store(paths, image_key) / "libpod")
     (folder / "complete").write_text("")
     progress.say(f"The hosts' image is ready ({len(installed.splitlines())} packages)")
+
+
+def compile_library(source: Path, library: Path) -> None:
+    """With this machine's compiler: a host has none, and the same libc."""
+    library.parent.mkdir(parents=True, exist_ok=True)
+    run(["gcc", "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o", library, source])
 
 
 def _build_environment(folder: Path) -> dict[str, str]:

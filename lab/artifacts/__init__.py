@@ -2,4 +2,4 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Builds everything a lab cluster installs, from the Go module proxy, crates.io and Debian's packages alone."""
+"""Builds everything a lab cluster installs, from the registries of Go, Rust, Java and Python and Debian's packages alone."""

@@ -26,7 +26,7 @@ from .release import available
 from .store import Store
 
 BUDGET = 25 * 10**9
-BUILD_PACKAGES = (*nginx.PACKAGES, "apt-utils", "binutils", "libc6-dev")
+BUILD_PACKAGES = (*nginx.PACKAGES, "apt-utils", "binutils", "libc6-dev", "maven")
 
 
 def main() -> int:

@@ -79,7 +79,7 @@ def _check_disk(missing: list[Step], store: Store) -> None:
     free: dict[int, tuple[int, Path]] = {}
     for step in missing:
         # Most of a Go step's room is taken by the module and build caches, which may be on another disk.
-        folder = store.root if step.light or step.name.startswith(("debian", "llm")) else _existing(go_caches()[0])
+        folder = store.root if step.light or step.name.startswith(("debian", "llm", "opensearch")) else _existing(go_caches()[0])
         device = folder.stat().st_dev
         needed[device] = needed.get(device, 0) + step.disk_mb
         free[device] = (shutil.disk_usage(folder).free // 10**6, folder)

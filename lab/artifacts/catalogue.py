@@ -11,7 +11,7 @@ import json
 import typing as t
 from pathlib import Path
 
-from . import debian, golang, nginx
+from . import debian, golang, nginx, opensearch
 from .archive import file, write_tar_gz
 from .errors import BuildError
 from .golang import CNI_PLUGINS
@@ -74,6 +74,10 @@ class _Planner:
         if name == "nginx":
             self._check(name, version, nginx.version())
             self.files[bundled] = (self._add(nginx.step()), filename)
+            return
+        if name.startswith(opensearch.PREFIX):
+            self._check(name, version, opensearch.distribution(name).version)
+            self.files[bundled] = (self._add(opensearch.step(name)), filename)
             return
         built = self._go(name)
         self._check(name, version, golang.product(built.name).version())
@@ -140,4 +144,5 @@ MEMBERS: dict[str, t.Callable[[str], dict[str, str]]] = {
     "flannel-cni": lambda _version: {"flannel": "flannel"},
     "crane": lambda _version: {"crane": "crane"},
     "coredns": lambda _version: {"coredns": "coredns"},
+    "versitygw": lambda version: {f"versitygw_v{version}_Linux_x86_64/versitygw": "versitygw"},
 }

@@ -218,6 +218,14 @@ PRODUCTS = {
             stamps=_version_stamps("k8s.io/client-go/pkg/version")[:1],
         ),
         GoProduct(
+            "versitygw",
+            ("versitygw",),
+            155,
+            1500,
+            module="github.com/versity/versitygw",
+            stamps=("main.Version=v{version}",),
+        ),
+        GoProduct(
             "kube-bench",
             ("kube-bench",),
             90,

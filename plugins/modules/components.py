@@ -20,6 +20,7 @@ options:
     description:
       - Components by name, in the form of a release file.
       - Each has C(version) and C(files); each file has C(file), C(upstream), C(checksum) or C(sha256), C(unpack) and C(links).
+      - C(checksum) is the URL of the vendor's SHA-256 or SHA-512 sums.
     type: dict
     required: true
   source:

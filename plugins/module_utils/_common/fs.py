@@ -14,7 +14,12 @@ import tempfile
 
 def sha256_file(path):
     """:returns: the hex SHA-256 of a file's content, read in pieces of 1 MiB."""
-    digest = hashlib.sha256()
+    return sum_of_file(path, "sha256")
+
+
+def sum_of_file(path, algorithm):
+    """:returns: the hex sum of a file's content by an algorithm of hashlib, read in pieces of 1 MiB."""
+    digest = hashlib.new(algorithm)
     with open(path, "rb") as stream:
         for piece in iter(lambda: stream.read(1 << 20), b""):
             digest.update(piece)

@@ -18,6 +18,7 @@ Component = namedtuple("Component", ("name", "version", "files", "links"))
 
 _PLAIN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._+~-]*$")
 _HEX = re.compile(r"^[0-9a-fA-F]{64}$")
+_VENDORS_HEX = re.compile(r"^(?:[0-9a-fA-F]{64}|[0-9a-fA-F]{128})$")
 
 
 def parse(components, source):
@@ -70,7 +71,7 @@ def is_complete(component, record, exists, source):
 
 
 def checksum_in(text, file, origin):
-    """Find a file's SHA-256 in what a vendor publishes: a bare sum, or lines of sum and name.
+    """Find a file's SHA-256 or SHA-512 in what a vendor publishes: a bare sum, or lines of sum and name.
 
     :param text: the published text.
     :param file: names that the vendor may have given to the file, in the order of preference.
@@ -79,11 +80,16 @@ def checksum_in(text, file, origin):
     rows = [line.split() for line in text.splitlines() if line.strip()]
     for name in file:
         for row in rows:
-            if len(row) >= 2 and _HEX.match(row[0]) and posixpath.basename(row[-1].lstrip("*")) == name:
+            if len(row) >= 2 and _VENDORS_HEX.match(row[0]) and posixpath.basename(row[-1].lstrip("*")) == name:
                 return row[0].lower()
-    if len(rows) == 1 and len(rows[0]) == 1 and _HEX.match(rows[0][0]):
+    if len(rows) == 1 and len(rows[0]) == 1 and _VENDORS_HEX.match(rows[0][0]):
         return rows[0][0].lower()
-    raise IronrackError("%s holds no SHA-256 of %s" % (origin, " or ".join(file)))
+    raise IronrackError("%s holds no SHA-256 or SHA-512 of %s" % (origin, " or ".join(file)))
+
+
+def algorithm_of(checksum):
+    """:returns: what hashlib calls the algorithm of a sum that :func:`checksum_in` has found."""
+    return "sha512" if len(checksum) == 128 else "sha256"
 
 
 def checksum_of_manifest(manifest, file, origin):

@@ -16,10 +16,10 @@ import tempfile
 import time
 
 from .._common.errors import IronrackError
-from .._common.fs import atomic_write, read_or_none, sha256_file, sync_directory
+from .._common.fs import atomic_write, read_or_none, sha256_file, sum_of_file, sync_directory
 from .._common.http import HttpClient, HttpError
 from .._files.host import replace_by_link
-from .release import checksum_in, checksum_of_manifest, unsafe_member
+from .release import algorithm_of, checksum_in, checksum_of_manifest, unsafe_member
 
 ATTEMPTS = 3
 COMPLETE = ".complete"
@@ -53,10 +53,12 @@ class Source:
         else:
             url, expected = item["upstream"], self._expected_of_vendor(item)
         self._attempt(lambda: self._download(url, path))
-        found = sha256_file(path)
+        algorithm = algorithm_of(expected)
+        found = sum_of_file(path, algorithm)
         if found != expected:
-            raise IronrackError("%s has the SHA-256 %s, expected %s: nothing of it was installed" % (url, found, expected), url=url)
-        return found
+            raise IronrackError("%s has the %s %s, expected %s: nothing of it was installed" % (
+                url, {"sha256": "SHA-256", "sha512": "SHA-512"}[algorithm], found, expected), url=url)
+        return found if algorithm == "sha256" else sha256_file(path)
 
     def _expected_of_mirror(self, file):
         if self._manifest is None:

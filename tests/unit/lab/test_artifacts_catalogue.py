@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.artifacts import catalogue, debian, golang, nginx, release
+from lab.artifacts import catalogue, debian, golang, nginx, opensearch, release
 from lab.artifacts.errors import BuildError
 from lab.artifacts.images import IMAGES
 from lab.artifacts.store import Step, Store
@@ -51,7 +51,7 @@ def test_links_point_at_what_the_archive_holds(version):
                 elif not entry["unpack"]:
                     assert member == entry["file"]
                 else:
-                    assert member == f"nginx-{part['version']}/sbin/nginx"
+                    assert name == "nginx" and member == f"nginx-{part['version']}/sbin/nginx"
 
 
 @pytest.mark.parametrize("version", release.available())
@@ -77,6 +77,25 @@ def test_a_version_that_modules_do_not_pin_is_refused(tmp_path):
 
     with pytest.raises(BuildError, match=r"wants etcd 3\.6\.99, .* builds 3\.6\.16"):
         planned("1.36.4", tmp_path, change)
+
+
+def test_a_version_of_opensearch_without_a_recipe_is_refused(tmp_path):
+    def another(data):
+        data["components"]["opensearch-3.9.0"] = data["components"].pop("opensearch-3.4.0")
+
+    def renamed(data):
+        data["components"]["opensearch-3.4.0"]["version"] = "3.4.1"
+
+    with pytest.raises(BuildError, match=r"nothing here builds opensearch-3\.9\.0"):
+        planned("1.36.4", tmp_path, another)
+    with pytest.raises(BuildError, match=r"wants opensearch-3\.4\.0 3\.4\.1, .* builds 3\.4\.0"):
+        planned("1.36.4", tmp_path, renamed)
+
+
+@pytest.mark.parametrize("version", release.available())
+def test_every_version_of_opensearch_that_is_built_is_in_the_release(version):
+    names = {name for name in release.load(version)["components"] if name.startswith(opensearch.PREFIX)}
+    assert names == {entry.name for entry in opensearch.DISTRIBUTIONS.values()}
 
 
 def test_an_image_without_a_recipe_is_refused(tmp_path):
@@ -108,7 +127,7 @@ def test_a_new_go_rebuilds_go_products(tmp_path, monkeypatch):
     monkeypatch.setattr(golang, "go_version", lambda: "go1.27.0")
     after = {step.name: step.key for step in planned("1.36.4", tmp_path).steps}
     same = {step.name for step in before.steps if after[step.name] == step.key}
-    assert same == {"debian-packages", "debian-tools", "nginx"}
+    assert same == {"debian-packages", "debian-tools", "nginx", "opensearch-3.4.0", "opensearch-2.19.4"}
 
 
 @pytest.mark.parametrize("product", sorted(golang.PRODUCTS))

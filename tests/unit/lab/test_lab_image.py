@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 
 import pytest
 from ansible_collections.ironrack.cluster.lab import image, mounts
@@ -55,7 +57,7 @@ def test_the_key_follows_everything_in_the_definition(tmp_path):
     first = image.key(copy)
     assert first == image.key(image.DEFINITION)
     assert image.key(copy, codename="trixie") != first
-    for name in ("packages.txt", "Containerfile", "shim", "files/etc/sudoers.d/operator"):
+    for name in ("packages.txt", "Containerfile", "shim", "open_files.c", "files/etc/sudoers.d/operator"):
         before = image.key(copy)
         with (copy / name).open("a") as handle:
             handle.write("# changed\n")
@@ -74,6 +76,23 @@ def test_podman_never_inherits_a_users_settings(monkeypatch, tmp_path):
     env = image.podman_environment(tmp_path / "c", tmp_path / "s", tmp_path / "t")
     assert "CONTAINER_HOST" not in env and "STORAGE_DRIVER" not in env
     assert env["CONTAINERS_CONF"] == str(tmp_path / "c")
+
+
+@pytest.mark.skipif(not shutil.which("gcc"), reason="needs a C compiler")
+@pytest.mark.parametrize("soft, hard", [(256, 512), (512, 512)])
+def test_a_program_is_told_of_enough_open_files_and_has_no_more(tmp_path, soft, hard):
+    library = tmp_path / image.OPEN_FILES
+    image.compile_library(image.DEFINITION / "open_files.c", library)
+    script = "import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE), open('/proc/self/limits').read())"
+    limited = ["prlimit", f"--nofile={soft}:{hard}", "env", f"LD_PRELOAD={library}", sys.executable, "-c", script]
+    done = subprocess.run(limited, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("(65535, 65535) ")
+    assert ["Max", "open", "files", str(soft), str(hard), "files"] in [line.split() for line in done.stdout.splitlines()]
+
+
+def test_the_library_is_loaded_where_it_is_put():
+    dropin = image.DEFINITION / "files/etc/systemd/system/opensearch.service.d/lab.conf"
+    assert f"LD_PRELOAD=/{image.OPEN_FILES}\n" in dropin.read_text()
 
 
 def test_mounts_below_come_deepest_first_and_only_from_below(tmp_path):

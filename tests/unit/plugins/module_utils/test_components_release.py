@@ -61,8 +61,15 @@ def test_checksums_as_vendors_publish_them(text):
 
 @pytest.mark.parametrize("text", ["", "<html>", SUM + "  other.tar.gz", SUM + "\n" + SUM])
 def test_a_missing_checksum_is_an_error(text):
-    with pytest.raises(IronrackError, match="holds no SHA-256"):
+    with pytest.raises(IronrackError, match="holds no SHA-256 or SHA-512"):
         release.checksum_in(text, ("x.tar.gz",), "the vendor")
+
+
+@pytest.mark.parametrize("text", [SUM * 2, SUM * 2 + "  x.tar.gz", "%s  other\n%s  x.tar.gz" % (SUM, SUM.upper() * 2)])
+def test_some_vendors_publish_the_longer_sum(text):
+    found = release.checksum_in(text, ("x.tar.gz",), "the vendor")
+    assert (found, release.algorithm_of(found)) == (SUM * 2, "sha512")
+    assert release.algorithm_of(SUM) == "sha256"
 
 
 def test_a_manifest_of_another_release_is_an_error():
