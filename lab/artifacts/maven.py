@@ -20,14 +20,17 @@ PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1"
 SUMS = "maven.sha256"
 
 
+ALONE = ("*:*",)
+
+
 class Artifact(t.NamedTuple):
-    """What is wanted: with everything that it needs at run time, or alone."""
+    """What is wanted, with everything that it needs at run time unless said otherwise."""
 
     group: str
     name: str
     version: str
     kind: str = "jar"
-    alone: bool = False  # an archive has what it needs in it, whatever its pom says
+    without: tuple[str, ...] = ()  # GROUP:NAME of what is not wanted, and with it all that only that needs
 
 
 def fetch(wanted: t.Mapping[str, Artifact], sums: Path, work: Path) -> dict[str, list[Path]]:
@@ -58,8 +61,10 @@ def _pom(name: str, content: str, tag: str = "dependencies") -> str:
 def _dependency(artifact: Artifact) -> str:
     fields = {"groupId": artifact.group, "artifactId": artifact.name, "version": artifact.version, "type": artifact.kind}
     text = "".join(f"<{tag}>{value}</{tag}>" for tag, value in fields.items())
-    if artifact.alone:
-        text += "<exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>"
+    left_out = (name.split(":") for name in artifact.without)
+    excluded = "".join(f"<exclusion><groupId>{group}</groupId><artifactId>{name}</artifactId></exclusion>" for group, name in left_out)
+    if excluded:
+        text += f"<exclusions>{excluded}</exclusions>"
     return f"<dependency>{text}</dependency>"
 
 
@@ -72,9 +77,10 @@ def pinned(sums: Path) -> dict[str, str]:
 def _verify(paths: t.Sequence[Path], sums: Path) -> None:
     expected = pinned(sums)
     # Two artifacts may bring files of one name: each of them has to be the pinned one.
-    wrong = sorted({f"{digest}  {path.name}" for path in paths if (digest := sha256_file(path)) != expected.get(path.name)})
+    wrong = sorted({(path.name, digest) for path in paths if (digest := sha256_file(path)) != expected.get(path.name)})
     unused = sorted(set(expected) - {path.name for path in paths})
     if wrong:
-        raise BuildError(f"{sums} does not pin these files of the Maven repository; where each may be trusted, put its line there:\n" + "\n".join(wrong))
+        lines = "\n".join(f"{digest}  {name}" for name, digest in wrong)
+        raise BuildError(f"{sums} does not pin these files of the Maven repository; where each may be trusted, put its line there:\n{lines}")
     if unused:
         raise BuildError(f"{sums} pins what is not used any more: take out {', '.join(unused)}")

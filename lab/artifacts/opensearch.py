@@ -22,7 +22,7 @@ from . import maven
 from .archive import tree, write_tar_gz
 from .errors import BuildError
 from .golang import MODULES
-from .maven import Artifact
+from .maven import ALONE, Artifact
 from .process import run
 from .store import Step
 
@@ -52,7 +52,6 @@ class Distribution:
     version: str
     java: int  # the oldest that runs it, as descriptors have to say
     s3: str = ""  # the version of repository-s3 that serves it, none where no jar does
-    modules: t.Mapping[str, str] = dataclasses.field(default_factory=dict)  # version of a module's jar, where Maven has not the engine's own
     without: t.Mapping[str, str] = dataclasses.field(default_factory=dict)  # plugin: the plugins it extends by its descriptor, which Maven has not
     also: t.Mapping[str, Artifact] = dataclasses.field(default_factory=dict)  # plugin: the jar that its archive lacks
 
@@ -115,6 +114,8 @@ S3 = Jar(
         'java.io.FilePermission "config", "read"',
     ),
 )
+# Its archive has it, with all that it needs.
+ENGINE = ("org.opensearch:opensearch",)
 ARCHIVES = ("opensearch-job-scheduler", "opensearch-security")
 
 DISTRIBUTIONS = {
@@ -127,7 +128,7 @@ DISTRIBUTIONS = {
             # Its plugin works without both of them; only the one that Maven lacks is not marked as optional.
             without={"opensearch-security": "workload-management;optional=true,rule-framework"},
             # Without it each request of a user who has logged in ends with a 500.
-            also={"opensearch-security": Artifact("org.apache.commons", "commons-collections4", "4.5.0", alone=True)},
+            also={"opensearch-security": Artifact("org.apache.commons", "commons-collections4", "4.5.0", without=ALONE)},
         ),
         Distribution("2.19.4", 11),
     )
@@ -144,13 +145,13 @@ def distribution(component: str) -> Distribution:
 
 def artifacts(dist: Distribution) -> dict[str, Artifact]:
     """:returns: everything that Maven has to bring, by the names of modules and plugins."""
-    wanted = {"distribution": Artifact("org.opensearch.distribution.integ-test-zip", "opensearch", dist.version, "zip", alone=True)}
+    wanted = {"distribution": Artifact("org.opensearch.distribution.integ-test-zip", "opensearch", dist.version, "zip", ALONE)}
     for name, jar in JARS.items():
-        wanted[name] = Artifact(PLUGIN_GROUP, jar.artifact, dist.modules.get(name, dist.version))
+        wanted[name] = Artifact(PLUGIN_GROUP, jar.artifact, dist.version, without=ENGINE)
     for name in ARCHIVES:
-        wanted[name] = Artifact(PLUGIN_GROUP, name, f"{dist.version}.0", "zip", alone=True)
+        wanted[name] = Artifact(PLUGIN_GROUP, name, f"{dist.version}.0", "zip", ALONE)
     if dist.s3:
-        wanted["repository-s3"] = Artifact(PLUGIN_GROUP, S3.artifact, dist.s3)
+        wanted["repository-s3"] = Artifact(PLUGIN_GROUP, S3.artifact, dist.s3, without=ENGINE)
     return wanted | {f"{name}-also": artifact for name, artifact in dist.also.items()}
 
 

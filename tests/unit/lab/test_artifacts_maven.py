@@ -12,10 +12,11 @@ import pytest
 
 from lab.artifacts import maven
 from lab.artifacts.errors import BuildError
-from lab.artifacts.maven import Artifact
+from lab.artifacts.maven import ALONE, Artifact
 
 NAMESPACE = {"m": "http://maven.apache.org/POM/4.0.0"}
-WANTED = {"engine": Artifact("org.example", "engine", "3.4.0", "zip", alone=True), "painless": Artifact("org.example", "lang-painless", "3.4.0")}
+WANTED = {"engine": Artifact("org.example", "engine", "3.4.0", "zip", ALONE),
+          "painless": Artifact("org.example", "lang-painless", "3.4.0", without=("org.example:engine",))}
 FILES = {"engine": {"engine-3.4.0.zip": b"engine"}, "painless": {"lang-painless-3.4.0.jar": b"painless", "asm-9.7.jar": b"asm"}}
 
 
@@ -60,8 +61,8 @@ def test_each_artifact_is_a_project_of_its_own(tmp_path, mvn):
     assert [module.text for module in top.iterfind("m:modules/m:module", NAMESPACE)] == ["engine", "painless"]
     engine, painless = (ElementTree.parse(tmp_path / f"work/{name}/pom.xml").find("m:dependencies/m:dependency", NAMESPACE) for name in WANTED)
     assert [engine.find(f"m:{tag}", NAMESPACE).text for tag in ("artifactId", "version", "type")] == ["engine", "3.4.0", "zip"]
-    assert engine.find("m:exclusions/m:exclusion/m:artifactId", NAMESPACE).text == "*"
-    assert painless.find("m:exclusions", NAMESPACE) is None
+    left_out = [[field.text for field in part.find("m:exclusions/m:exclusion", NAMESPACE)] for part in (engine, painless)]
+    assert left_out == [["*", "*"], ["org.example", "engine"]]
 
 
 @pytest.mark.parametrize("changed, word", [
