@@ -14,7 +14,7 @@ from ansible.template import trust_as_template
 from ansible_collections.ironrack.cluster.plugins.module_utils._files import payload
 
 MANAGED = "Written by ironrack.cluster; a change made here is overwritten by its next run."
-SENT = ("path", "state", "content", "block", "marker", "mode", "owner", "group", "secret", "target", "validate", "if_absent")
+SENT = ("path", "state", "content", "block", "copy_of", "replace", "marker", "mode", "owner", "group", "secret", "target", "validate", "if_absent")
 
 
 class ActionModule(ActionBase):

@@ -13,6 +13,7 @@ description:
   - Downloads the files of each component, verifies their SHA-256, unpacks them into C(NAME/VERSION) below O(root) and switches links to them.
   - A version's folder appears by one rename, and a link changes by one rename; an older version stays where it is, so that going back needs no download.
   - A version that is complete is not downloaded again, and then nothing is asked over the network.
+  - A file with C(strip) is unpacked without the one folder at its archive's top.
 author:
   - ironrack.cluster contributors (@ironrack)
 options:

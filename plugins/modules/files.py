@@ -44,6 +44,12 @@ options:
       src:
         description: A file on the controller that is the file's content, byte by byte.
         type: str
+      copy_of:
+        description: Another file of the host that is the content, as one that a component has brought. In check mode it may be missing.
+        type: path
+      replace:
+        description: Texts that are replaced in the content of O(files[].copy_of), each by its value.
+        type: dict
       block:
         description: Text between two marker lines of a file whose other lines belong to somebody else. An empty text takes the block away.
         type: str
@@ -136,6 +142,8 @@ FILE_SPEC = dict(
     template=dict(type="str"),
     content=dict(type="str"),
     src=dict(type="str"),
+    copy_of=dict(type="path"),
+    replace=dict(type="dict"),
     block=dict(type="str"),
     marker=dict(type="str", default=MARKER),
     vars=dict(type="dict"),

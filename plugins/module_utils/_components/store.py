@@ -166,7 +166,7 @@ class Store:
             return found
         archive = os.path.join(staged, ".archive")
         found = source.get(item, archive)
-        _unpack(archive, staged, item["file"])
+        _unpack(archive, staged, item["file"], bool(item.get("strip")))
         os.unlink(archive)
         return found
 
@@ -184,10 +184,18 @@ class Store:
         sync_directory(parent)
 
 
-def _unpack(archive, folder, name):
+def _unpack(archive, folder, name, strip):
+    """Unpack an archive.
+
+    :param strip: leave out the one folder at its top.
+    """
     try:
         with tarfile.open(archive, "r:*") as tar:
             for member in tar:
+                if strip:
+                    member.name = os.path.normpath(member.name).partition("/")[2]
+                    if not member.name:
+                        continue
                 link = member.linkname if member.issym() else None
                 if unsafe_member(member.name, link) or not (member.isfile() or member.isdir() or member.issym()):
                     raise IronrackError("%s holds %s, which no component may bring" % (name, member.name))

@@ -36,7 +36,7 @@ def look(path):
 
 
 class Owners:
-    """Numbers of user and group names.
+    """What a host has that an item only names: numbers of user and group names, and files to be copied.
 
     :param check_mode: where True, a name that does not exist yet is -1: an earlier task of the real run makes it.
     """
@@ -44,6 +44,17 @@ class Owners:
     def __init__(self, check_mode):
         self._check_mode = check_mode
         self.problems = []
+
+    def copied(self, path, replace):
+        """:returns: the bytes of another file of this host, with texts replaced; in check mode, of one that an earlier task of the real run brings, a word."""
+        data = read_or_none(path)
+        if data is None:
+            if not self._check_mode:
+                self.problems.append("there is no %s on this host to be copied" % path)
+            return to_bytes("(what %s will hold)\n" % path)
+        for old, new in replace.items():
+            data = data.replace(to_bytes(old), to_bytes(new))
+        return data
 
     def uid(self, name):
         """:returns: the number of user ``name``; None where no name is given."""
@@ -78,6 +89,9 @@ def wanted_of(item, owners):
             path = os.path.realpath(path)
             now = to_text(read_or_none(path) or b"")
             data = to_bytes(replace_block(now, item["block"], item.get("marker") or MARKER))
+        elif item.get("copy_of") is not None:
+            data = owners.copied(item["copy_of"], item.get("replace") or {})
+            mode = 0o644 if mode is None else mode
         else:
             data = to_bytes(item["content"])
             if mode is None:

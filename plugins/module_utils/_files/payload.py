@@ -13,9 +13,9 @@ import re
 import zlib
 
 KEYS = frozenset((
-    "path", "state", "content", "template", "src", "vars", "block", "marker",
+    "path", "state", "content", "template", "src", "vars", "block", "marker", "copy_of", "replace",
     "mode", "owner", "group", "secret", "target", "validate", "if_absent"))
-SOURCES = ("content", "template", "src", "block")
+SOURCES = ("content", "template", "src", "block", "copy_of")
 STATES = ("file", "directory", "link", "absent")
 MARKER = "# {mark} ironrack.cluster"
 
@@ -83,5 +83,9 @@ def _problems_of_item(item):
     validate = item.get("validate")
     if validate and not (isinstance(validate, (list, tuple)) and any("%s" in str(word) for word in validate)):
         yield "validate must be a list of words with %s in one of them"
+    if item.get("copy_of") is not None and not str(item["copy_of"]).startswith("/"):
+        yield "copy_of must be absolute, got %r" % (item["copy_of"],)
+    if item.get("replace") is not None and (item.get("copy_of") is None or not isinstance(item["replace"], dict)):
+        yield "replace is a dictionary, and belongs to copy_of"
     if "{mark}" not in (item.get("marker") or MARKER):
         yield "marker must contain {mark}"

@@ -139,3 +139,11 @@ def test_a_foreign_file_is_not_replaced(site):
         result = site.run(site.release(), check=check)
         assert result["failed"] and "did not install" in result["msg"]
     assert site.read("tool") == b"the site's own"
+
+
+def test_the_folder_at_an_archives_top_may_be_left_out(site):
+    site.put("engine-1.tar.gz", archive({"./engine-1/bin/engine": b"1", "engine-1/config/x": b"2"}))
+    release = {"engine": {"version": "1", "files": [{"file": "engine-1.tar.gz", "unpack": True, "strip": True}]}}
+    assert site.run(release)["installed"] == ["engine 1"]
+    assert (site.root / "opt/engine/1/bin/engine").read_bytes() == b"1" and (site.root / "opt/engine/1/config/x").exists()
+    assert not site.run(release)["changed"]

@@ -89,3 +89,19 @@ def test_if_absent_leaves_what_is_there(run, tmp_path):
     assert run(items)["changed"]
     items[0]["content"] = "second"
     assert not run(items)["changed"] and (tmp_path / "a").read_text() == "first"
+
+
+def test_another_file_of_the_host_with_texts_replaced(run, tmp_path):
+    (tmp_path / "theirs").write_text("-Xlog:file=logs/gc.log\n-XX:HeapDumpPath=data\n")
+    items = [{"path": "%s/ours" % tmp_path, "copy_of": "%s/theirs" % tmp_path, "replace": {"file=logs/": "file=/var/log/x/", "Path=data": "Path=/var/lib/x"}}]
+    assert run(items)["changed"]
+    assert (tmp_path / "ours").read_text() == "-Xlog:file=/var/log/x/gc.log\n-XX:HeapDumpPath=/var/lib/x\n"
+    assert not run(items)["changed"] and not run(items, check=True)["changed"]
+
+
+def test_a_file_that_an_earlier_task_will_bring_is_predicted_and_else_missed(run, tmp_path):
+    items = [{"path": "%s/ours" % tmp_path, "copy_of": "%s/theirs" % tmp_path}]
+    assert run(items, check=True)["changed"]
+    assert run(items)["problems"] == ["there is no %s/theirs on this host to be copied" % tmp_path]
+    assert "belongs to copy_of" in run([{"path": "%s/x" % tmp_path, "content": "x", "replace": {"a": "b"}}])["problems"][0]
+    assert "copy_of must be absolute" in run([{"path": "%s/x" % tmp_path, "copy_of": "theirs"}])["problems"][0]
