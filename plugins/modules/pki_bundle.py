@@ -125,6 +125,13 @@ options:
         type: list
         elements: str
         default: [secrets]
+  passwords:
+    description:
+      - Names of passwords. Each is made once, of 256 random bits, and returned as C(NAME.password), with its bcrypt hash as C(NAME.bcrypt).
+      - A password is kept for ever, because what was told its hash knows no other.
+    type: list
+    elements: str
+    default: []
   renew_before_days:
     description: Days left below which a certificate is issued again; at most a third of its validity.
     type: int
@@ -184,7 +191,8 @@ def run(module):
     params = module.params
     bundle = Bundle(params["store"], Cli(module), params["renew_before_days"], module.check_mode)
     authorities, certificates = parse_specs(params["authorities"], params["keypairs"], params["certificates"])
-    bundle.converge(authorities, [keypair["name"] for keypair in params["keypairs"]], certificates, params["encryption"])
+    bundle.converge(authorities, [keypair["name"] for keypair in params["keypairs"]], certificates, params["encryption"],
+                    params["passwords"])
     for warning in bundle.warnings:
         module.warn(warning)
     lines = "".join("%s: %s\n" % (change["name"], change["reason"]) for change in bundle.changes)
@@ -208,6 +216,7 @@ def main():
             certificates=dict(type="list", elements="dict", required=True, options=certificate),
             encryption=dict(type="dict", options=dict(
                 enabled=dict(type="bool", required=True), resources=dict(type="list", elements="str", default=["secrets"]))),
+            passwords=dict(type="list", elements="str", default=[], no_log=False),
             renew_before_days=dict(type="int", default=60)),
         supports_check_mode=True)
     conclude(module, lambda: run(module))

@@ -25,11 +25,14 @@ from .._common.errors import IronrackError
 from .._common.fs import atomic_write, read_or_none
 from .._common.lock import locked
 from .._encryption import keyring as keyrings
+from .._monitoring import login
 from .openssl import OpenSsl
 from .spec import differences, expiry_reason, written
 
 PLACEHOLDER = "(would be issued)"
 ISO = "%Y-%m-%dT%H:%M:%SZ"
+#: Ends of the names of files that only root reads. A hash is one of them: whoever has it can try passwords.
+PRIVATE = (".key", ".password", ".bcrypt")
 
 
 def sha256(data):
@@ -63,13 +66,14 @@ class Bundle:
         self.expires = {}
         self.warnings = []
 
-    def converge(self, authorities, keypairs, certificates, encryption=None):
+    def converge(self, authorities, keypairs, certificates, encryption=None, passwords=()):
         """Bring the store to what is asked.
 
         :param authorities: list of spec.Spec.
         :param keypairs: list of names.
         :param certificates: list of spec.Spec.
         :param encryption: {enabled, resources} of the data in etcd; None where the store keeps no keyring.
+        :param passwords: names of passwords.
         :raises IronrackError: where going on would replace an authority or a key that others depend on.
         """
         with self._opened():
@@ -84,6 +88,8 @@ class Bundle:
                 self._keypair(name)
             for spec in certificates:
                 self._certificate(spec)
+            for name in passwords:
+                self._password(name)
             self._write_index()
 
     @contextlib.contextmanager
@@ -116,8 +122,9 @@ class Bundle:
         """:returns: the content of a file of the store, or None; a key that others can read is closed to them."""
         path = self._path(file_name)
         data = read_or_none(path)
-        if data is not None and file_name.endswith(".key") and stat.S_IMODE(os.stat(path).st_mode) != 0o600:
-            self._changed(file_name[:-4], "its key had the mode %o" % stat.S_IMODE(os.stat(path).st_mode))
+        if data is not None and file_name.endswith(PRIVATE) and stat.S_IMODE(os.stat(path).st_mode) != 0o600:
+            name, dummy, end = file_name.rpartition(".")
+            self._changed(name, "its %s had the mode %o" % (end, stat.S_IMODE(os.stat(path).st_mode)))
             if not self._check:
                 os.chmod(path, 0o600)
         if data is not None:
@@ -128,7 +135,7 @@ class Bundle:
         self.changes.append({"name": name, "reason": reason})
 
     def _put(self, file_name, data):
-        atomic_write(self._path(file_name), data, mode=0o600 if file_name.endswith(".key") else 0o644)
+        atomic_write(self._path(file_name), data, mode=0o600 if file_name.endswith(PRIVATE) else 0o644)
         self.files[file_name] = data.decode("utf-8")
 
     def _put_made(self, file_name, path):
@@ -270,6 +277,23 @@ class Bundle:
             if not self._check:
                 self._put(name + ".pub", wanted)
         self._index[name] = {"key": sha256(key), "pub": sha256(wanted)}
+
+    # passwords ---------------------------------------------------------------------------------------------------------------------
+
+    def _password(self, name):
+        password, hashed = [(self._have(name + end) or b"").decode("utf-8").strip() for end in (".password", ".bcrypt")]
+        if password and login.fits(password, hashed):
+            return
+        if hashed and not password:
+            raise IronrackError("the password %s has its hash but not itself: a new one would be refused by what knows the old one. Put "
+                                "%s.password back from the backup of this store" % (name, name))
+        self._changed(name, "its hash was missing or another one's" if password else "the password is new")
+        if self._check:
+            self.files.update({name + ".password": password or PLACEHOLDER, name + ".bcrypt": PLACEHOLDER})
+            return
+        password = password or login.new_password()
+        self._put(name + ".password", (password + "\n").encode("utf-8"))
+        self._put(name + ".bcrypt", (login.hash_of(password) + "\n").encode("utf-8"))
 
     # the keys of the data in etcd ---------------------------------------------------------------------------------------------------
 

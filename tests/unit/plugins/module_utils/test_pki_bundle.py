@@ -12,6 +12,7 @@ import subprocess
 import pytest
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.cli import Cli
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError
+from ansible_collections.ironrack.cluster.plugins.module_utils._monitoring import login
 from ansible_collections.ironrack.cluster.plugins.module_utils._pki import bundle as bundle_module
 from ansible_collections.ironrack.cluster.plugins.module_utils._pki.bundle import PLACEHOLDER, Bundle
 from ansible_collections.ironrack.cluster.plugins.module_utils._pki.spec import parse_specs
@@ -41,11 +42,11 @@ CERTIFICATES = [
 ]
 
 
-def converge(store, authorities=None, certificates=None, keypairs=("sa",), check=False, host=None, now=None, renew=60, encryption=None):
+def converge(store, authorities=None, certificates=None, keypairs=("sa",), check=False, host=None, now=None, renew=60, encryption=None, passwords=()):
     specs = parse_specs(authorities or AUTHORITIES, [{"name": name} for name in keypairs],
                         CERTIFICATES if certificates is None else certificates)
     result = Bundle(str(store), Cli(host or Host()), renew, check, now)
-    result.converge(specs[0], list(keypairs), specs[1], encryption)
+    result.converge(specs[0], list(keypairs), specs[1], encryption, passwords)
     return result
 
 
@@ -412,3 +413,32 @@ def test_an_open_keyring_is_closed_and_a_new_kind_of_object_waits_for_a_rotation
     assert names(result) == ["encryption-keyring.json"] and os.stat(str(store / "encryption-keyring.json")).st_mode & 0o777 == 0o600
     assert json.loads(result.files["encryption.yaml"])["resources"][0]["resources"] == ["secrets"]
     assert "configmaps: not encrypted in etcd yet" in result.warnings[0]
+
+
+def test_a_password_is_made_once_with_its_hash(store):
+    planned = converge(store, passwords=["admin"], check=True)
+    assert planned.files["admin.password"] == planned.files["admin.bcrypt"] == PLACEHOLDER and not (store / "admin.password").exists()
+    first = converge(store, passwords=["admin"])
+    assert {"name": "admin", "reason": "the password is new"} in first.changes
+    password, hashed = first.files["admin.password"].strip(), first.files["admin.bcrypt"].strip()
+    assert len(password) >= 40 and login.fits(password, hashed)
+    assert {(store / ("admin" + end)).stat().st_mode & 0o777 for end in (".password", ".bcrypt")} == {0o600}
+    second = converge(store, passwords=["admin"])
+    assert second.changes == [] and second.files["admin.password"].strip() == password and second.files["admin.bcrypt"].strip() == hashed
+
+
+def test_a_lost_hash_is_made_again_and_a_lost_password_is_not(store):
+    password = converge(store, passwords=["admin"]).files["admin.password"]
+    (store / "admin.bcrypt").unlink()
+    again = converge(store, passwords=["admin"])
+    assert again.files["admin.password"] == password and [change["name"] for change in again.changes] == ["admin"]
+    (store / "admin.password").unlink()
+    with pytest.raises(IronrackError, match="Put admin.password back"):
+        converge(store, passwords=["admin"])
+
+
+def test_a_password_that_others_can_read_is_closed(store):
+    converge(store, passwords=["admin"])
+    (store / "admin.password").chmod(0o644)
+    assert converge(store, passwords=["admin"]).changes == [{"name": "admin", "reason": "its password had the mode 644"}]
+    assert (store / "admin.password").stat().st_mode & 0o777 == 0o600
