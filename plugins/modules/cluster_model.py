@@ -56,8 +56,8 @@ RETURN = r"""
 hosts:
   description:
     - Inventory name of each host of the cluster, with its C(name), C(address), C(zone), C(node_name), C(groups), C(interface), C(labels),
-      C(taints), C(pki_files), and the booleans C(is_etcd), C(is_control_plane), C(is_worker), C(is_node), C(is_load_balancer) and
-      C(is_mirror).
+      C(taints), C(pki_files), and the booleans C(is_etcd), C(is_control_plane), C(is_worker), C(is_node), C(is_load_balancer), C(is_mirror),
+      C(is_opensearch), C(is_object_store) and C(is_beside_kubernetes).
   returned: success
   type: dict
 groups:
@@ -80,6 +80,20 @@ network:
   type: dict
 mirror:
   description: Where the mirror serves files, packages and images; C(enabled) is false where the cluster does not use one.
+  returned: success
+  type: dict
+kubernetes:
+  description: Whether the inventory asks for Kubernetes. One whose hosts are OpenSearch's, the object store's, the mirror's and the monitoring's does not.
+  returned: success
+  type: bool
+opensearch:
+  description:
+    - Name, version, C(nodes) with their C(roles) and zones, C(managers), C(data), C(zones) of the data, ports, C(urls), whether copies are C(spread) over zones
+      and C(replicas_survive_zone), and the paths of what an administrator comes with on the client host. C(enabled) is false where there is none.
+  returned: success
+  type: dict
+object_store:
+  description: Where the inventory's own object store answers; C(enabled) is false where there is none.
   returned: success
   type: dict
 pki:

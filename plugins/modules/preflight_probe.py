@@ -93,6 +93,22 @@ options:
         type: list
         elements: str
         required: true
+  opensearch:
+    description: What OpenSearch is to be. Left out where the cluster has none.
+    type: dict
+    suboptions:
+      name:
+        description: Name of its cluster.
+        type: str
+        required: true
+      version:
+        description: Its release.
+        type: str
+        required: true
+      heap:
+        description: Memory of the host's heap, in C(m) or C(g); empty where the role finds it.
+        type: str
+        default: ""
   store:
     description: The folder of the certificate store.
     type: path
@@ -195,6 +211,8 @@ def main():
                 "hosts": {"type": "list", "elements": "str", "required": True},
                 "servers": {"type": "list", "elements": "str", "required": True},
                 "parts": {"type": "list", "elements": "str", "required": True}}},
+            "opensearch": {"type": "dict", "options": {
+                "name": {"type": "str", "required": True}, "version": {"type": "str", "required": True}, "heap": {"type": "str", "default": ""}}},
             "store": {"type": "path", "default": "/etc/ironrack/pki"},
             "authorities": {"type": "list", "elements": "dict", "default": [], "options": {
                 "name": {"type": "str", "required": True}, "common_name": {"type": "str", "default": ""},
@@ -208,7 +226,8 @@ def main():
         given["address"], tuple(given["parts"]) + (("pki",) if given["pki"] else ()), given["profile"], given["api_port"],
         given["endpoint_port"], tuple(given["servers"]), given["allow_cgroup_v1"], given["version"], tuple(given["left_out"]),
         tuple(given["authorities"]) if given["pki"] else (), given["store"],
-        {name: str(value) for name, value in given["fixed"].items()}, tuple(given["api_servers"]))
+        {name: str(value) for name, value in given["fixed"].items()}, tuple(given["api_servers"]),
+        given["opensearch"] or {})
     probe = read.probe(wants, Cli(module))
     module.exit_json(changed=False, probe=probe, problems=decide(probe, wants))
 

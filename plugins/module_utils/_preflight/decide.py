@@ -13,14 +13,16 @@ from __future__ import annotations
 import ipaddress
 from collections import namedtuple
 
+from . import opensearch
+
 #: parts: groups of the host, and 'pki' for the host of the certificate store. servers: host:port that a kubelet of this cluster may use.
 #: version: of Kubernetes. left_out: what the limit of this run leaves out, as the model has it. authorities, store: of the model's pki.
 #: fixed: what a built node must have been built with, as parse.built() names it.
-#: api_servers: host:port of those of the inventory.
+#: api_servers: host:port of those of the inventory. opensearch: name, version and heap of its OpenSearch.
 Wants = namedtuple(
     "Wants", ("address", "parts", "profile", "api_port", "endpoint_port", "servers", "cgroup_v1", "version", "left_out", "authorities", "store",
-              "fixed", "api_servers"),
-    defaults=("", (), (), "", {}, ()))
+              "fixed", "api_servers", "opensearch"),
+    defaults=("", (), (), "", {}, (), {}))
 
 NODE = ("control_plane", "workers")
 #: Oldest and newest tried version by os-release's ID; None: any newer one will do.
@@ -29,7 +31,8 @@ SYSTEMS = {"debian": (12, None), "ubuntu": (22.04, None), "rhel": (9, 10), "rock
 PYTHON = (3, 8)
 #: MiB of memory that a part adds to the host's own; the second number is for profile lab.
 HOST_MEMORY = (384, 128)
-MEMORY = {"control_plane": (1536, 1024), "etcd": (512, 256), "workers": (1024, 512), "load_balancers": (256, 64), "mirror": (512, 256)}
+MEMORY = {"control_plane": (1536, 1024), "etcd": (512, 256), "workers": (1024, 512), "load_balancers": (256, 64), "mirror": (512, 256),
+          "opensearch_managers": (1536, 640), "opensearch_data": (2048, 768), "object_store": (256, 64)}
 #: Folder, size of its file system in MiB, and MiB that have to be free: enough to do a run, not to fill one's day with images.
 DISKS = {
     "control_plane": (("/var/lib/containerd", 15360, 2048), ("/opt", 2048, 512)),
@@ -37,11 +40,15 @@ DISKS = {
     "etcd": (("/var/lib/etcd", 8192, 1024),),
     "load_balancers": (("/var", 2048, 256),),
     "mirror": (("/var", 10240, 2048),),
+    "opensearch_managers": (("/opt", 4096, 1024), ("/var/lib/opensearch", 4096, 1024)),
+    "opensearch_data": (("/opt", 4096, 1024), ("/var/lib/opensearch", 20480, 4096)),
+    "object_store": (("/var/lib/object-store", 20480, 4096),),
 }
 LAB_DISK = (2048, 256)
 #: Files that a part's largest service opens; the second number is for profile lab. nginx says so in its configuration, the others are
 #: what a busy one was seen to hold, not what their units ask for (1048576), which systemd cuts to what it may give.
-FILES = {"control_plane": (65536, 8192), "workers": (65536, 8192), "etcd": (16384, 4096), "load_balancers": (9216, 9216), "mirror": (8192, 4096)}
+FILES = {"control_plane": (65536, 8192), "workers": (65536, 8192), "etcd": (16384, 4096), "load_balancers": (9216, 9216), "mirror": (8192, 4096),
+         "opensearch_managers": (65535, 8192), "opensearch_data": (65535, 8192), "object_store": (8192, 4096)}
 #: Minors that a kubelet may be older than the API servers, by Kubernetes' version skew policy.
 KUBELET_BEHIND = 3
 CONTROLLERS = ("cpu", "cpuset", "memory", "pids")
@@ -61,6 +68,9 @@ PORTS = {
     "workers": {10250: ("kubelet",), 10248: ("kubelet",), 10249: ("kube-proxy",), 10256: ("kube-proxy",)},
     "load_balancers": {ENDPOINT: ("nginx",)},
     "mirror": {8443: ("nginx",), 5000: ("nginx", "docker-registry")},
+    "opensearch_managers": {9200: ("java",), 9300: ("java",)},
+    "opensearch_data": {9200: ("java",), 9300: ("java",)},
+    "object_store": {7070: ("versitygw",)},
 }
 FOREIGN_RUNTIMES = {"dockerd": "docker", "crio": "CRI-O", "k3s-server": "k3s", "k3s": "k3s", "rke2": "RKE2", "microk8s": "MicroK8s"}
 
@@ -367,5 +377,6 @@ def openssl(probe, wants):
 
 
 CHECKS = (root, operating_system, machine, python, systemd, memory, disk, file_handles, cgroups, kernel, free_ports, own_address,
-          foreign_cluster, fixed_settings, removed_host, version, another_minor, left_out, authorities, foreign_etcd, container_runtime, openssl)
+          foreign_cluster, fixed_settings, removed_host, version, another_minor, left_out, authorities, foreign_etcd, container_runtime, openssl,
+          opensearch.opensearch_version, opensearch.opensearch_name, opensearch.opensearch_heap)
 NAMES = tuple(check.__name__ for check in CHECKS)

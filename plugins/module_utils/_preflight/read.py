@@ -18,7 +18,7 @@ import sys
 import time
 
 from .._pki.openssl import OpenSsl
-from . import authorities, parse
+from . import authorities, opensearch, parse
 from .decide import FEATURES, FOREIGN_RUNTIMES, disk_folders, ports
 
 #: What other distributions of Kubernetes leave where they are installed.
@@ -84,6 +84,8 @@ def probe(wants, cli=None):
             "free": parse.free_files(text_of("/proc/sys/fs/file-nr"))},
         "no_answer": [need["name"] for need in wants.left_out if _lacks(need, wants.parts, kubelet_server) and not _answers(need["servers"])],
         "store": os.path.exists(os.path.join(wants.store, "kubernetes-ca.crt")) if "pki" in wants.parts else None,
+        "opensearch": dict(opensearch.built(text_of(opensearch.UNIT), text_of(opensearch.SETTINGS)), formed=os.path.exists(opensearch.FORMED)),
+        "opensearch_ca": os.path.exists(os.path.join(wants.store, "opensearch-ca.crt")) if "pki" in wants.parts and wants.opensearch else None,
         "authorities": authorities.read(OpenSsl(cli, wants.store), wants.authorities, wants.store) if cli and openssl else [],
         "kubernetes_other": [path for path in OTHER_KUBERNETES if os.path.exists(path)],
         "etcd_manifest": os.path.exists("/etc/kubernetes/manifests/etcd.yaml"),

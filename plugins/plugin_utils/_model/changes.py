@@ -19,6 +19,8 @@ _GUARD = "the guard of generations on each balancer, with a restart; what is ope
 _PROMETHEUS = "Prometheus, by a reload once promtool has read it"
 _ALERTMANAGER = "Alertmanager, by a reload once amtool has read it"
 _EXPORTER = "the balancers' exporter, with a restart; its counters go on"
+_OPENSEARCH = ("OpenSearch, one node at a time, each only while all nodes are there and the cluster is `opensearch_restart_status`, which it is again "
+               "before the next")
 _RUN = "how a run works; it is read anew by each"
 _NETWORK = "build a second cluster and move the workloads"
 
@@ -74,11 +76,17 @@ CLUSTER = {
     "cluster_encryption_at_rest": (BY_HAND, "switched on, API servers read sealed data at once and seal new data once encryption_rotate.yml has run, "
                                             "which the run says; switched off, it is refused until encryption_rotate.yml has unsealed everything"),
     "cluster_encryption_resources": (BY_HAND, "encryption_rotate.yml adds a kind to what is sealed; none is taken away"),
+    "cluster_opensearch_name": (REFUSED, "nodes of one name do not join those of another (preflight: opensearch_name)"),
+    "cluster_opensearch_version": (REFUSED, "an upgrade has an order of its own, and an older version reads no index of a newer one (preflight: "
+                                            "opensearch_version)"),
+    "opensearch_index_replicas": (NO_EFFECT, "what the preflight asks of the layout; an index has the copies that it was made with"),
+    "opensearch_heap": (ROLLED_OUT, _OPENSEARCH),
     "cluster_packages_from_mirror": (ROLLED_OUT, "the hosts' apt source"),
     "cluster_hooks": (NO_EFFECT, _RUN),
     "cluster_plan": (NO_EFFECT, _RUN),
     "zone": (ROLLED_OUT, "the Node's label, by the API, and the kubelet's flags; CoreDNS "
-                         "is rolled out anew where it then stood in one zone, other pods move when they are made anew"),
+                         "is rolled out anew where it then stood in one zone, other pods move when they are made anew. Of OpenSearch: its nodes, by a restart "
+                         "one at a time; shards move to where the new zones want them"),
 }
 
 #: Variables of roles, by name.
@@ -175,6 +183,19 @@ ROLES = {
     "monitoring_patience": (ROLLED_OUT, _EXPORTER),
     "monitoring_balancer_logs": (ROLLED_OUT, _EXPORTER),
     "monitoring_exporter_user": (BY_HAND, _EXPORTER + ". Give /var/lib/ironrack-balancer-exporter to the new one first"),
+    "object_store_root": (BY_HAND, "an empty store is served from its new place, with a restart; move the old folder there first"),
+    "object_store_buckets": (BY_HAND, "what is added is made; what is taken out stays, with its objects"),
+    "object_store_wait": (NO_EFFECT, _RUN),
+    "opensearch_jvm_options": (ROLLED_OUT, _OPENSEARCH),
+    "opensearch_settings": (ROLLED_OUT, _OPENSEARCH + ". A setting that was changed by the API as well stays as it is there"),
+    "opensearch_environment": (ROLLED_OUT, _OPENSEARCH),
+    "opensearch_memory_lock": (ROLLED_OUT, _OPENSEARCH),
+    "opensearch_tls_min_version": (ROLLED_OUT, _OPENSEARCH + ". While some speak TLS 1.3 alone and others have it, they speak that"),
+    "opensearch_cipher_suites": (ROLLED_OUT, _OPENSEARCH),
+    "opensearch_watermarks": (ROLLED_OUT, _OPENSEARCH + ". Watermarks that were set by the API stay"),
+    "opensearch_audit_days": (ROLLED_OUT, _OPENSEARCH),
+    "opensearch_restart_status": (NO_EFFECT, _RUN),
+    "opensearch_wait": (NO_EFFECT, _RUN),
     "node_reset_pki": (NO_EFFECT, "what reset.yml takes away"),
     "pod_access_resolver_port": (ROLLED_OUT, "the local CoreDNS, with a restart. Give nginx_upstream the same as `resolver`"),
     "pod_access_silence": (ROLLED_OUT, _GUARD),
@@ -202,6 +223,10 @@ HOSTS = (
     ("a monitoring host is added", ROLLED_OUT,
      "every host gets its node exporter, etcd serves its metrics to the network by a restart of one member at a time, and the API knows one reader more. "
      "Run llm_service.yml after it: the services' policies let it in to their pods then"),
+    ("an OpenSearch node is added", ROLLED_OUT, "it joins, and shards move to it; a data node in a zone that had none restarts the others one at a time"),
+    ("an OpenSearch manager is added or taken out", ROLLED_OUT, "the nodes look for managers where the inventory has them, without a restart; one that is "
+                                                                "taken out runs on until it is stopped: stop one at a time"),
+    ("an OpenSearch data node is taken out", BY_HAND, "it runs on and keeps its shards: exclude it from allocation and wait until it has none, then stop it"),
     ("the last monitoring host is taken out", BY_HAND,
      "the exporters run on: systemctl disable --now prometheus-node-exporter, and ironrack-balancer-exporter on balancers"),
     ("a worker is taken out that is still a node", BY_HAND,

@@ -7,6 +7,7 @@ from __future__ import annotations
 import ipaddress
 
 from .addresses import network_of
+from .opensearch import nodes as opensearch_nodes
 
 
 def firewall(plan, endpoint):
@@ -15,7 +16,7 @@ def firewall(plan, endpoint):
     The cluster's hosts are named by their networks, not one by one: so a new worker is let in by hosts that its run does not touch, and the
     rules stay short. etcd alone knows its clients by their addresses.
     """
-    values = plan.values
+    values, client = plan.values, plan.hosts.get(plan.values["cluster_client_host"])
     networks = [ipaddress.ip_network(entry) for entry in values["cluster_host_firewall_networks"]]
     if not networks:
         networks = [network_of(host.address, min(values["cluster_vip_prefix"], ipaddress.ip_address(host.address).max_prefixlen))
@@ -28,6 +29,9 @@ def firewall(plan, endpoint):
         "etcd": [host.address for host in plan.group("etcd")],
         "balancers": [host.address for host in plan.group("load_balancers")],
         "monitoring": [host.address for host in plan.group("monitoring")],
+        "opensearch": [host.address for host in opensearch_nodes(plan)],
+        # Where the API is called from by somebody who is no host of the cluster, nobody knows by which address: then TLS and a login have to do.
+        "client": [client.address] if client else [],
         "api_port": values["cluster_api_port"],
         "endpoint_port": endpoint["port"],
     }

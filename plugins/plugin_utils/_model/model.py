@@ -11,6 +11,7 @@ from . import pki
 from .addresses import host_port, is_address, nth, split_host_port, url
 from .checks import run_checks
 from .firewall import firewall
+from .opensearch import DATA, MANAGERS, object_store, opensearch
 from .problems import Problem
 from .promises import is_open, policy_engine, promises
 from .settle import settle
@@ -66,6 +67,8 @@ def _warnings(plan):
         yield "These hosts are in no group of the cluster and are left alone: %s." % ", ".join(plan.ignored)
     if len(plan.groups["mirror"]) > 1:
         yield "Group mirror has %d hosts; nodes use the first, %s." % (len(plan.groups["mirror"]), plan.groups["mirror"][0])
+    if len(plan.groups["object_store"]) > 1:
+        yield "Group object_store has %d hosts; nodes use the first, %s." % (len(plan.groups["object_store"]), plan.groups["object_store"][0])
 
 
 def _build(plan, releases, limit, inventory_dir):
@@ -76,21 +79,23 @@ def _build(plan, releases, limit, inventory_dir):
     etcd = _etcd(plan)
     mirror = _mirror(plan, mirrored)
     registry = _registry(plan, mirror)
-    sans = pki.apiserver_sans(plan, endpoint)
-    pki_host = values["cluster_pki_host"] or (plan.groups["mirror"] or plan.groups["etcd"])[0]
+    sans = pki.apiserver_sans(plan, endpoint) if plan.kubernetes else []
+    pki_host = values["cluster_pki_host"] or (plan.groups["mirror"] or plan.groups["etcd"] or plan.groups[MANAGERS] or list(plan.hosts))[0]
+    release, kubeconfig = releases[values["cluster_kubernetes_version"]], values["cluster_kubeconfig"] or "~/.ironrack/%s/kubeconfig" % name
     return {
         "name": name,
+        "kubernetes": plan.kubernetes,
         "profile": values["cluster_profile"],
         "kubernetes_version": values["cluster_kubernetes_version"],
         "domain": values["cluster_domain"],
         "client_host": values["cluster_client_host"],
-        "kubeconfig": values["cluster_kubeconfig"] or "~/.ironrack/%s/kubeconfig" % name,
+        "kubeconfig": kubeconfig,
         "source": values["cluster_source"],
         "packages_from_mirror": mirrored and values["cluster_packages_from_mirror"],
         "limited": limit is not None and not set(plan.hosts).issubset(limit),
         "left_out": _left_out(plan, limit, endpoint, mirror),
-        "release": releases[values["cluster_kubernetes_version"]],
-        "hosts": {host.name: _host(host, values["cluster_encryption_at_rest"], values["cluster_pod_access"]) for host in plan.hosts.values()},
+        "release": release,
+        "hosts": {host.name: _host(host, values["cluster_encryption_at_rest"], values["cluster_pod_access"], plan.kubernetes) for host in plan.hosts.values()},
         "groups": _groups(plan),
         "zones": sorted({host.values["zone"] for host in plan.hosts.values() if host.values["zone"]}),
         "endpoint": endpoint,
@@ -106,6 +111,8 @@ def _build(plan, releases, limit, inventory_dir):
         "mirror": mirror,
         "registry": registry,
         "monitoring": _monitoring(plan),
+        "opensearch": opensearch(plan, release, kubeconfig),
+        "object_store": object_store(plan, release),
         "proxy": _proxy(plan, endpoint, mirror, registry),
         "ntp_servers": values["cluster_ntp_servers"],
         "dns_servers": values["cluster_dns_servers"],
@@ -126,7 +133,7 @@ def _build(plan, releases, limit, inventory_dir):
             "pod_security_exempt_namespaces": list(dict.fromkeys(POD_SECURITY_EXEMPT + values["cluster_pod_security_exempt_namespaces"])),
             "default_deny_namespaces": list(dict.fromkeys(values["cluster_default_deny_namespaces"])),
         },
-        "encryption": {"enabled": values["cluster_encryption_at_rest"], "resources": values["cluster_encryption_resources"],
+        "encryption": {"enabled": values["cluster_encryption_at_rest"] and plan.kubernetes, "resources": values["cluster_encryption_resources"],
                        "path": "%s/%s" % (pki.APISERVER_FOLDER, pki.ENCRYPTION)},
         "apiserver_sans": sans,
         "pki": pki.bundle(plan, pki_host, sans, mirrored),
@@ -153,7 +160,7 @@ def _left_out(plan, limit, endpoint, mirror):
     if absent:
         # Members of this run count too: one of them may be the living one that the others join.
         need("etcd", absent, [host_port(host.address, ETCD_CLIENT_PORT) for host in members], ("etcd", "control_plane"))
-    if not any(host.name in inside for host in planes):
+    if plan.kubernetes and not any(host.name in inside for host in planes):
         port = plan.values["cluster_api_port"]
         need("api", [host.name for host in planes], [endpoint["address"]] + [host_port(host.address, port) for host in planes], ("workers",))
     if mirror["enabled"] and mirror["host"] not in inside:
@@ -169,18 +176,22 @@ def _groups(plan):
     return groups
 
 
-def _host(host, encrypted, pod_access):
+def _host(host, encrypted, pod_access, kubernetes):
     is_control_plane, is_worker = host.is_in("control_plane"), host.is_in("workers")
     zone = host.values["zone"]
     labels = dict({ZONE_LABEL: zone} if zone else {}, **host.values["cluster_node_labels"])
     # A control plane that is a worker too takes pods, so it goes without kubeadm's taint.
     taints = [CONTROL_PLANE_TAINT] if is_control_plane and not is_worker else []
     is_node = is_control_plane or is_worker
+    is_opensearch, is_object_store = host.is_in(MANAGERS, DATA), host.is_in("object_store")
     return {
         "name": host.name, "address": host.address, "zone": zone, "node_name": host.name, "groups": host.groups,
         "interface": host.values["cluster_node_interface"],
         "is_etcd": host.is_in("etcd"), "is_control_plane": is_control_plane, "is_worker": is_worker, "is_node": is_node,
         "is_load_balancer": host.is_in("load_balancers"), "is_mirror": host.is_in("mirror"),
+        "is_opensearch": is_opensearch, "is_object_store": is_object_store,
+        # What site.yml has tasks for that are none of Kubernetes'.
+        "is_beside_kubernetes": is_opensearch or is_object_store or not kubernetes,
         "reaches_pods": pki.reaches_pods(host, pod_access),
         "labels": labels if is_node else {}, "taints": taints + host.values["cluster_node_taints"] if is_node else [],
         "pki_files": pki.host_files(host, encrypted, pod_access),
@@ -191,6 +202,8 @@ def _host(host, encrypted, pod_access):
 def _endpoint(plan):
     values = plan.values
     balancers, vip, port = plan.group("load_balancers"), values["cluster_vip"], values["cluster_api_port"]
+    if not plan.kubernetes:
+        return {"host": "", "port": port, "address": "", "url": "", "kind": "none", "vip": "", "vip_prefix": values["cluster_vip_prefix"]}
     if values["cluster_endpoint"]:
         host, port = split_host_port(values["cluster_endpoint"], port)
         kind = "vip" if vip else "external"
@@ -218,6 +231,8 @@ def _fixed(plan, name):
 
 def _kubelet_servers(plan, endpoint):
     """host:port that a kubelet of this cluster may point to: the endpoint, and on a control plane its own API server (kubeadm's local mode)."""
+    if not plan.kubernetes:
+        return []
     port = plan.values["cluster_api_port"]
     own = [host_port(host.address, port) for host in plan.group("control_plane")]
     return list(dict.fromkeys([endpoint["address"]] + own + [host_port(pki.loopback(plan), port)]))
@@ -242,7 +257,8 @@ def _network(plan):
     interfaces = {host.values["cluster_node_interface"] for host in plan.group("control_plane") + plan.group("workers")}
     return {
         "pod_cidr": values["cluster_pod_cidr"], "service_cidr": values["cluster_service_cidr"],
-        "dns_ip": nth(values["cluster_service_cidr"], 10), "api_ip": nth(values["cluster_service_cidr"], 1),
+        "dns_ip": nth(values["cluster_service_cidr"], 10) if plan.kubernetes else "",
+        "api_ip": nth(values["cluster_service_cidr"], 1) if plan.kubernetes else "",
         "mtu": values["cluster_mtu"], "family": values["cluster_address_family"], "policy_engine": policy_engine(plan),
         # For what is told once for all nodes (flannel): empty where nodes differ, which lets each find it by its address.
         "interface": interfaces.pop() if len(interfaces) == 1 else "",

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from .addresses import is_address, nth
+from .opensearch import nodes as opensearch_nodes
 
 LEAF_DAYS = 365
 STORE = "/etc/ironrack/pki"
@@ -15,6 +16,11 @@ SERVICE_CA = OURS + "/service-ca.crt"
 #: What the API servers read beside their certificates. Their pod mounts the folder, so it is not one that holds anything else.
 APISERVER_FOLDER = "/etc/kubernetes/ironrack"
 ENCRYPTION = "encryption.yaml"
+#: Beside opensearch.yml: the engine reads certificates in its folder of settings only.
+OPENSEARCH = "/etc/opensearch"
+#: What tells a node's certificate from the administrator's: an inventory that grows then changes no setting of the nodes that are there.
+OPENSEARCH_NODES = "opensearch-nodes"
+CLIENT, SERVER, BOTH = ("client",), ("server",), ("server", "client")
 
 
 def _sans(names):
@@ -46,36 +52,64 @@ def bundle(plan, host, sans, mirrored):
     :param sans: see :func:`apiserver_sans`.
     """
     own = {"kubernetes-ca": plan.values["cluster_pki_kubernetes_ca"], "etcd-ca": plan.values["cluster_pki_etcd_ca"]}
-    names = {"etcd-ca": "etcd-ca", "kubernetes-ca": "kubernetes", "front-proxy-ca": "front-proxy-ca", "service-ca": "ironrack-service-ca"}
+    names = {"etcd-ca": "etcd-ca", "kubernetes-ca": "kubernetes", "front-proxy-ca": "front-proxy-ca"} if plan.kubernetes else {}
+    names["service-ca"] = "ironrack-service-ca"
+    if opensearch_nodes(plan):
+        names["opensearch-ca"] = "ironrack-opensearch-ca"
     authorities = [
         {"name": name, "common_name": common_name, "cert": own.get(name, {}).get("cert", ""), "key": own.get(name, {}).get("key", ""),
          "chain": own.get(name, {}).get("chain", "")}
         for name, common_name in names.items()]
-    client, server, both = ("client",), ("server",), ("server", "client")
-    made = [_certificate("etcd-" + one.name, "etcd-ca", one.name, both,
+    made = (_of_kubernetes(plan, sans) if plan.kubernetes else []) + _of_services(plan, mirrored) + _of_opensearch(plan)
+    return {"host": host, "store": STORE, "authorities": authorities, "keypairs": [{"name": "sa"}] if plan.kubernetes else [], "certificates": made,
+            "passwords": _passwords(plan)}
+
+
+def _of_kubernetes(plan, sans):
+    made = [_certificate("etcd-" + one.name, "etcd-ca", one.name, BOTH,
                          sans=_sans([one.name, one.address, "localhost", loopback(plan)])) for one in plan.group("etcd")]
-    made += [_certificate("apiserver-" + one.name, "kubernetes-ca", "kube-apiserver", server,
+    made += [_certificate("apiserver-" + one.name, "kubernetes-ca", "kube-apiserver", SERVER,
                           sans=_sans([one.name, one.address] + sans)) for one in plan.group("control_plane")]
-    if mirrored:
-        made += [_certificate("mirror-" + one.name, "service-ca", one.name, server,
-                              sans=_sans([one.name, one.address])) for one in plan.group("mirror")]
     made += [
-        _certificate("apiserver-etcd-client", "etcd-ca", "kube-apiserver-etcd-client", client),
-        _certificate("etcd-health-client", "etcd-ca", "ironrack-etcd-health", client),
-        _certificate("apiserver-kubelet-client", "kubernetes-ca", "kube-apiserver-kubelet-client", client, ["kubeadm:cluster-admins"]),
-        _certificate("front-proxy-client", "front-proxy-ca", "front-proxy-client", client),
-        _certificate("admin", "kubernetes-ca", "ironrack-admin", client, ["system:masters"]),
-        _certificate("csr-approver", "kubernetes-ca", "ironrack:kubelet-csr-approver", client),
-        _certificate("balancer-probe", "kubernetes-ca", "ironrack:balancer-probe", client),
+        _certificate("apiserver-etcd-client", "etcd-ca", "kube-apiserver-etcd-client", CLIENT),
+        _certificate("etcd-health-client", "etcd-ca", "ironrack-etcd-health", CLIENT),
+        _certificate("apiserver-kubelet-client", "kubernetes-ca", "kube-apiserver-kubelet-client", CLIENT, ["kubeadm:cluster-admins"]),
+        _certificate("front-proxy-client", "front-proxy-ca", "front-proxy-client", CLIENT),
+        _certificate("admin", "kubernetes-ca", "ironrack-admin", CLIENT, ["system:masters"]),
+        _certificate("csr-approver", "kubernetes-ca", "ironrack:kubelet-csr-approver", CLIENT),
+        _certificate("balancer-probe", "kubernetes-ca", "ironrack:balancer-probe", CLIENT),
     ]
     if plan.values["cluster_pod_access"]:
-        made.append(_certificate("pod-access", "kubernetes-ca", "ironrack:pod-access", client))
+        made.append(_certificate("pod-access", "kubernetes-ca", "ironrack:pod-access", CLIENT))
     if plan.group("monitoring"):
-        # The role monitoring puts them in place: they belong to an account that a package makes.
-        made.append(_certificate("monitoring", "kubernetes-ca", "ironrack:monitoring", client))
-        made += [_certificate("prometheus-" + one.name, "service-ca", one.name, server,
-                              sans=_sans([one.name, one.address, "localhost", loopback(plan)])) for one in plan.group("monitoring")]
-    return {"host": host, "store": STORE, "authorities": authorities, "keypairs": [{"name": "sa"}], "certificates": made}
+        # The role monitoring puts it in place: it belongs to an account that a package makes.
+        made.append(_certificate("monitoring", "kubernetes-ca", "ironrack:monitoring", CLIENT))
+    return made
+
+
+def _of_services(plan, mirrored):
+    """:returns: servers' certificates that their roles put in place."""
+    made = []
+    if mirrored:
+        made += [_certificate("mirror-" + one.name, "service-ca", one.name, SERVER,
+                              sans=_sans([one.name, one.address])) for one in plan.group("mirror")]
+    made += [_certificate("prometheus-" + one.name, "service-ca", one.name, SERVER,
+                          sans=_sans([one.name, one.address, "localhost", loopback(plan)])) for one in plan.group("monitoring")]
+    made += [_certificate("object-store-" + one.name, "service-ca", one.name, SERVER,
+                          sans=_sans([one.name, one.address, "localhost", loopback(plan)])) for one in plan.group("object_store")]
+    return made
+
+
+def _of_opensearch(plan):
+    hosts = opensearch_nodes(plan)
+    made = [_certificate("opensearch-" + one.name, "opensearch-ca", one.name, BOTH, [OPENSEARCH_NODES],
+                         _sans([one.name, one.address, "localhost", loopback(plan)])) for one in hosts]
+    return made + ([_certificate("opensearch-admin", "opensearch-ca", "opensearch-admin", CLIENT)] if hosts else [])
+
+
+def _passwords(plan):
+    """:returns: passwords that are made once: of OpenSearch's first users, and the object store's key, which every node of OpenSearch is told."""
+    return (["opensearch-admin", "opensearch-metrics"] if opensearch_nodes(plan) else []) + (["object-store-root"] if plan.group("object_store") else [])
 
 
 def _pair(path, source):
@@ -115,12 +149,14 @@ def host_files(host, encrypted, pod_access=False):
         files += [(OURS + "/kubernetes-ca.crt", "kubernetes-ca.crt")] + _pair(OURS + "/balancer-probe", "balancer-probe")
     if reaches_pods(host, pod_access):
         files += [(OURS + "/kubernetes-ca.crt", "kubernetes-ca.crt")] + _pair(OURS + "/pod-access", "pod-access")
+    if host.is_in("opensearch_managers", "opensearch_data"):
+        files += [(OPENSEARCH + "/ca.crt", "opensearch-ca.crt")] + _pair(OPENSEARCH + "/node", "opensearch-" + host.name)
     # The mirror's own certificate is put in place by its role, and the authority's by role host, which needs it for its packages.
     return [_file(path, source) for path, source in sorted(set(files))]
 
 
 def _file(path, source):
-    owner = "etcd" if path.startswith(ETCD + "/") else "root"
+    owner = "etcd" if path.startswith(ETCD + "/") else "opensearch" if path.startswith(OPENSEARCH + "/") else "root"
     # Kubernetes' certificates are no secret, but only root's processes read them, and the CIS benchmark asks for it.
     private = source.endswith(".key") or source == ENCRYPTION or path.startswith(KUBERNETES + "/")
     return {"path": path, "source": source, "mode": "0600" if private else "0644", "owner": owner, "group": owner}

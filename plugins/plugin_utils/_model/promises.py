@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from .opensearch import DATA, MANAGERS, data_zones, is_spread, managers_survive_a_zone
+
 
 def policy_engine(plan):
     """:returns: the DaemonSet that enforces NetworkPolicies, as namespace/name; empty with IPv6, at whose addresses kube-router 1.5 and 1.6 panic."""
@@ -27,6 +29,20 @@ def promises(plan, endpoint, colocated, mirrored):
     def names(group):
         return plan.groups[group]
 
+    if plan.kubernetes:
+        _kubernetes(plan, endpoint, colocated, promise, names)
+    if names(MANAGERS) or names(DATA):
+        _opensearch(plan, promise, names)
+    if mirrored:
+        not_kept.append("While %s is away no host fetches new images or packages: it is the only mirror. What runs goes on." % (
+            names("mirror")[0]))
+    return {"kept": kept, "not_kept": not_kept}
+
+
+def _kubernetes(plan, endpoint, colocated, promise, names):
+    def never(sentence):
+        promise(False, "", sentence)
+
     planes, members, balancers, workers = names("control_plane"), names("etcd"), names("load_balancers"), names("workers")
     promise(len(planes) > 1, "The Kubernetes API goes on while any one of %s is away." % ", ".join(planes),
             "The API is away while %s is: it is the only control plane." % planes[0])
@@ -40,25 +56,33 @@ def promises(plan, endpoint, colocated, mirrored):
         promise(len(balancers) > 1, "The endpoint %s moves to another load balancer when its holder is lost." % endpoint["address"],
                 "The endpoint %s is away while %s is: it is the only load balancer." % (endpoint["address"], balancers[0]))
     elif endpoint["kind"] == "external":
-        not_kept.append("The endpoint %s is the site's own: how long it is away when something is lost is not in our hands." % (
+        never("The endpoint %s is the site's own: how long it is away when something is lost is not in our hands." % (
             endpoint["address"]))
     else:
-        not_kept.append("There is no balancer that could fail over: the endpoint %s is one host's own address, and away while it is." % (
+        never("There is no balancer that could fail over: the endpoint %s is one host's own address, and away while it is." % (
             endpoint["address"]))
     _zones(plan, promise)
     if not workers:
-        not_kept.append("There are no workers: pods that do not tolerate the control planes' taint have no place.")
+        never("There are no workers: pods that do not tolerate the control planes' taint have no place.")
     else:
         if not any(is_open(host) for host in plan.group("workers")):
-            not_kept.append("All workers are tainted: pods that tolerate none of that, metrics-server among them, have no place.")
+            never("All workers are tainted: pods that tolerate none of that, metrics-server among them, have no place.")
         promise(len(workers) > 1, "Pods of a lost worker find a place on another one.",
                 "Pods of %s have no other place while it is away: it is the only worker." % workers[0])
     if not policy_engine(plan):
-        not_kept.append("NetworkPolicies have no effect, unless the site brings an engine of its own: the one of this release knows IPv4 only.")
-    if mirrored:
-        not_kept.append("While %s is away no host fetches new images or packages: it is the only mirror. What runs goes on." % (
-            names("mirror")[0]))
-    return {"kept": kept, "not_kept": not_kept}
+        never("NetworkPolicies have no effect, unless the site brings an engine of its own: the one of this release knows IPv4 only.")
+
+
+def _opensearch(plan, promise, names):
+    managers, replicas = names(MANAGERS), plan.values["opensearch_index_replicas"]
+    promise(len(managers) > 2, "OpenSearch elects another manager while any %d of %s %s away." % (
+        (len(managers) - 1) // 2, ", ".join(managers), "is" if (len(managers) - 1) // 2 == 1 else "are"),
+        "OpenSearch takes no write while any one of its managers (%s) is away." % ", ".join(managers))
+    promise(replicas > 0, "No acknowledged document is lost with one data node.", "Documents are lost with the data node that holds them: "
+            "opensearch_index_replicas is 0.")
+    promise(is_spread(plan) and replicas > 0 and managers_survive_a_zone(plan), "OpenSearch goes on without any one zone, with all documents.",
+            "The loss of a zone can stop OpenSearch or take documents: its data nodes stand in %d zone%s, and its managers %s their majority without any "
+            "one zone." % (len(data_zones(plan)), "" if len(data_zones(plan)) == 1 else "s", "keep" if managers_survive_a_zone(plan) else "do not keep"))
 
 
 def _zones(plan, promise):

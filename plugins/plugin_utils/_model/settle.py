@@ -9,7 +9,8 @@ from copy import deepcopy
 
 from .problems import Problem, did_you_mean
 from .types import PARSERS
-from .variables import BY_NAME, GROUP_ALIASES, GROUPS, PREFIX, ROLE_PREFIXES, VARIABLE_ALIASES, VARIABLES
+from .variables import (
+    BY_NAME, GROUP_ALIASES, GROUPS, KUBERNETES_GROUPS, OWN_USE_GROUPS, PREFIX, ROLE_PREFIXES, VARIABLE_ALIASES, VARIABLES)
 
 #: An empty answer to a survey's question is no answer.
 UNSET = (None, "")
@@ -49,6 +50,11 @@ class Settled:
 
     def group(self, name):
         return [self.hosts[host] for host in self.groups.get(name, ())]
+
+    @property
+    def kubernetes(self):
+        """Whether Kubernetes is asked for: by one of its groups, or because nothing else is."""
+        return any(self.groups[name] for name in KUBERNETES_GROUPS) or not any(self.groups[name] for name in OWN_USE_GROUPS)
 
 
 def _shown(variable, value):

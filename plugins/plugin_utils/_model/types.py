@@ -15,6 +15,9 @@ from .addresses import is_address, split_host_port
 _LABEL = re.compile(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
 _LABEL_VALUE = re.compile(r"^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$")
 _VERSION = re.compile(r"^[0-9]+\.[0-9]+\.[0-9]+$")
+_HEAP = re.compile(r"^([0-9]+)([mg])$")
+#: GiB. From 32 on the JVM's pointers are of 8 bytes; where exactly depends on where the heap lies.
+MOST_HEAP = 31
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 AUDIT_LEVELS = ("None", "Metadata", "Request", "RequestResponse")
 TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
@@ -52,6 +55,26 @@ def integer(value):
         value = int(value)
     _need(isinstance(value, int) and not isinstance(value, bool), "a whole number")
     return value
+
+
+def count(value):
+    expected = "a number, 0 or more"
+    try:
+        value = integer(value)
+    except ValueError:
+        raise ValueError(expected) from None
+    _need(value >= 0, expected)
+    return value
+
+
+def heap(value):
+    """:returns: the memory of a JVM's heap as its -Xmx takes it."""
+    expected = "megabytes or gigabytes such as 512m or 4g, from 128m to %dg: a larger heap holds less, since its pointers are twice as long" % MOST_HEAP
+    found = _HEAP.match(value.strip().lower()) if isinstance(value, str) else None
+    _need(found, expected)
+    megabytes = int(found.group(1)) * (1024 if found.group(2) == "g" else 1)
+    _need(128 <= megabytes <= MOST_HEAP * 1024, expected)
+    return found.group(0)
 
 
 def boolean(value):
@@ -259,8 +282,8 @@ def strings(value):
 
 
 PARSERS = {
-    "str": string, "int": integer, "bool": boolean, "port": port, "mtu": mtu, "prefix": prefix, "version": version, "label": label,
-    "label_value": label_value, "dns_name": dns_name, "network": network, "address": address, "endpoint": endpoint, "dict": dictionary,
+    "str": string, "int": integer, "count": count, "heap": heap, "bool": boolean, "port": port, "mtu": mtu, "prefix": prefix, "version": version,
+    "label": label, "label_value": label_value, "dns_name": dns_name, "network": network, "address": address, "endpoint": endpoint, "dict": dictionary,
     "list of str": list_of(string), "list of addresses": list_of(address), "list of servers": list_of(name_or_address),
     "list of SANs": list_of(san), "list of taints": list_of(taint), "list of namespaces": list_of(label), "list of networks": list_of(network),
     "audit rules": list_of(audit_rule), "arguments": arguments, "feature gates": feature_gates, "labels": labels, "dict of str": strings,

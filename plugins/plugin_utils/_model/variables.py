@@ -94,6 +94,13 @@ VARIABLES = (
     _variable("cluster_encryption_resources", "list of str", ["secrets"],
               "The kinds of objects that are encrypted in etcd, such as 'secrets' or 'deployments.apps'. On a built cluster encryption_rotate.yml "
               "adds a kind; none is taken away."),
+    _variable("cluster_opensearch_name", "label", None, "Name of the OpenSearch cluster; that of the cluster where it is not set."),
+    _variable("cluster_opensearch_version", "version", "3.4.0", "The OpenSearch release; one of those that the release file names."),
+    _variable("opensearch_index_replicas", "count", 1,
+              "How many copies beside the first the site's indices have. An inventory that cannot place them, or would lose all of them with one zone, is "
+              "refused."),
+    _variable("opensearch_heap", "heap", "",
+              "Memory of the host's OpenSearch heap, such as 4g or 512m; half of the host's memory and at most 31g where it is not set.", scope="host"),
     _variable("cluster_packages_from_mirror", "bool", True, "Whether hosts of a mirrored cluster take OS packages from the mirror too."),
     _variable("cluster_hooks", "dict of str", {}, "The site's own tasks: name of a hook -> task file."),
     _variable("cluster_plan", "bool", False, "Run every play in check mode: nothing is changed, and the run says what would be."),
@@ -116,9 +123,14 @@ GROUPS = (
     "load_balancers", "etcd", "control_plane", "workers", "gpu_workers", "mirror",
     "monitoring", "object_store", "opensearch_managers", "opensearch_data", "opensearch_dashboards",
 )
+#: Groups whose hosts are a part of Kubernetes, or stand before it.
+KUBERNETES_GROUPS = ("load_balancers", "etcd", "control_plane", "workers", "gpu_workers")
+#: Groups that are a use of their own: an inventory that has them, and none of Kubernetes' groups, is one without Kubernetes.
+OWN_USE_GROUPS = ("opensearch_managers", "opensearch_data", "object_store")
 #: What other tools call them: difflib alone would not find these.
 GROUP_ALIASES = {
     "kube_control_plane": "control_plane", "kube-master": "control_plane", "kube_master": "control_plane", "masters": "control_plane",
     "master": "control_plane", "controllers": "control_plane", "kube_node": "workers", "kube-node": "workers", "nodes": "workers",
     "lb": "load_balancers", "loadbalancers": "load_balancers", "gpu": "gpu_workers", "gpus": "gpu_workers", "registry": "mirror",
+    "opensearch_master": "opensearch_managers", "opensearch_masters": "opensearch_managers", "opensearch_nodes": "opensearch_data",
 }

@@ -54,6 +54,10 @@ class Scrapes:
     def _group(self, name):
         return self._model["groups"].get(name, [])
 
+    def _api_port(self):
+        """:returns: the port of the API servers; 0 where there are none."""
+        return next((one["port"] for one in self._model["api_servers"]), 0)
+
     def jobs(self):
         """:returns: scrape_configs."""
         nodes, https = self._group("nodes"), {"scheme": "https", "tls_config": self._kubernetes}
@@ -66,7 +70,7 @@ class Scrapes:
             self._job("balancers", self._group("load_balancers"), BALANCER_PORT, scrape_interval="%ds" % self._interval,
                       scrape_timeout="%ds" % self._interval),
             self._job("etcd", self._group("etcd"), ETCD_PORT),
-            self._job("apiservers", self._group("control_plane"), self._model["api_servers"][0]["port"], metric_relabel_configs=drop, **dict(https, **slow)),
+            self._job("apiservers", self._group("control_plane"), self._api_port(), metric_relabel_configs=drop, **dict(https, **slow)),
             self._job("kubelets", nodes, KUBELET_PORT, metric_relabel_configs=drop, **dict(https, **slow)),
             # Under cAdvisor's own times series of pods that have gone would last five minutes, and gates want fresh ones.
             self._job("containers", nodes, KUBELET_PORT, metrics_path="/metrics/cadvisor", honor_timestamps=False, metric_relabel_configs=[

@@ -109,9 +109,19 @@ def _lost_authorities(probed):
              and not any(problem["check"] == "foreign_cluster" for problem in result.get("problems", ()))]
     for host in stores if built else ():
         yield host, _problem(
-            "lost_authorities", "it holds no certificate authorities, and %s already trust%s some" % (
-                ", ".join(built[:4]) + (" and %d more" % (len(built) - 4) if len(built) > 4 else ""), "s" if len(built) == 1 else ""),
+            "lost_authorities", "it holds no certificate authorities, and %s" % _trusting(built),
             "the store that the cluster was built with", "put the store back from its backup, or correct cluster_pki_host")
+    nodes = [host for host, result in probed.items() if (result.get("probe", {}).get("opensearch") or {}).get("formed")]
+    stores = [host for host, result in probed.items() if result.get("probe", {}).get("opensearch_ca") is False and result["probe"].get("uid") == 0]
+    for host in stores if nodes else ():
+        yield host, _problem(
+            "lost_authorities", "it holds no authority of OpenSearch, and %s" % _trusting(nodes),
+            "the store that OpenSearch was built with", "put the store back from its backup, or correct cluster_pki_host")
+
+
+def _trusting(hosts):
+    return "%s already trust%s some" % (
+        ", ".join(hosts[:4]) + (" and %d more" % (len(hosts) - 4) if len(hosts) > 4 else ""), "s" if len(hosts) == 1 else "")
 
 
 def _offsets(probed):

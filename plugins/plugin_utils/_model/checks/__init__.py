@@ -9,13 +9,14 @@ red (a test counts that every check has one).
 from __future__ import annotations
 
 from ..problems import Problem
-from . import hosts, networks, settings, zones
+from . import hosts, networks, opensearch, settings, zones
 from .registry import CHECKS
 
-__all__ = ("CHECKS", "hosts", "networks", "run_checks", "settings", "zones")
+__all__ = ("CHECKS", "hosts", "networks", "opensearch", "run_checks", "settings", "zones")
 
 
 def run_checks(plan, releases):
     """:returns: the problems of a :class:`settle.Settled` inventory."""
     return [
-        Problem(one.name, *found) for one in CHECKS if not plan.bad.intersection(one.needs) for found in one.run(plan, releases)]
+        Problem(one.name, *found) for one in CHECKS if not plan.bad.intersection(one.needs) and (plan.kubernetes or not one.kubernetes)
+        for found in one.run(plan, releases)]

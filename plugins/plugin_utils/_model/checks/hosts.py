@@ -93,14 +93,14 @@ def limit_leaves_a_host(plan, releases):
                "at least one of %s" % some(list(plan.hosts)), "name hosts or groups of the cluster, or run without --limit")
 
 
-@check()
+@check(kubernetes=True)
 def control_plane_present(plan, releases):
     if not plan.groups["control_plane"]:
         yield ("group control_plane", "it has no host", "1 host, or 3 for a cluster that survives the loss of one",
                "put the hosts that run the Kubernetes API into it")
 
 
-@check()
+@check(kubernetes=True)
 def etcd_odd(plan, releases):
     size = len(plan.groups["etcd"])
     if size == 0:

@@ -26,7 +26,7 @@ def _vip_network(plan):
     return network_of(vip, min(plan.values["cluster_vip_prefix"], ipaddress.ip_address(vip).max_prefixlen))
 
 
-@check("cluster_pod_cidr", "cluster_service_cidr")
+@check("cluster_pod_cidr", "cluster_service_cidr", kubernetes=True)
 def pod_and_service_networks_apart(plan, releases):
     (dummy, pods), (dummy, services) = _networks(plan)
     if pods.overlaps(services):
@@ -34,7 +34,7 @@ def pod_and_service_networks_apart(plan, releases):
                "give one of them another range")
 
 
-@check("cluster_pod_cidr", "cluster_service_cidr", "cluster_vip", "cluster_vip_prefix")
+@check("cluster_pod_cidr", "cluster_service_cidr", "cluster_vip", "cluster_vip_prefix", kubernetes=True)
 def host_networks_apart(plan, releases):
     for name, network in _networks(plan):
         inside = [host.name for host in plan.hosts.values() if host.address and ipaddress.ip_address(host.address) in network]
@@ -46,7 +46,7 @@ def host_networks_apart(plan, releases):
                    "give it another range, or correct cluster_vip_prefix")
 
 
-@check("cluster_pod_cidr", "cluster_controller_manager_extra_args")
+@check("cluster_pod_cidr", "cluster_controller_manager_extra_args", kubernetes=True)
 def pod_network_size(plan, releases):
     network = ipaddress.ip_network(plan.values["cluster_pod_cidr"])
     arguments = plan.values["cluster_controller_manager_extra_args"]
@@ -63,7 +63,7 @@ def pod_network_size(plan, releases):
                "a prefix of at least /%d" % (mask - 16), "make it smaller")
 
 
-@check("cluster_service_cidr")
+@check("cluster_service_cidr", kubernetes=True)
 def service_network_size(plan, releases):
     network = ipaddress.ip_network(plan.values["cluster_service_cidr"])
     bits = network.max_prefixlen - network.prefixlen

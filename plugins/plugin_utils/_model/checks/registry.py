@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from collections import namedtuple
 
-Check = namedtuple("Check", ("name", "needs", "run"))
+#: kubernetes: whether it is about nothing where there is no Kubernetes.
+Check = namedtuple("Check", ("name", "needs", "run", "kubernetes"))
 CHECKS = []
 
 
-def check(*needs):
+def check(*needs, kubernetes=False):
     """Make a check of a generator of (where, what, expected, mend); it is left out where a variable it needs was already wrong."""
     def register(function):
-        CHECKS.append(Check(function.__name__, needs, function))
+        CHECKS.append(Check(function.__name__, needs, function, kubernetes))
         return function
     return register

@@ -75,7 +75,7 @@ def test_a_bad_host_is_refused(case):
 
 def test_good_hosts_have_no_problem():
     verdict = judge(results())
-    assert (verdict.ok, verdict.problems, verdict.warnings, verdict.text) == (True, [], [], "5 hosts are fit for their parts")
+    assert (verdict.ok, verdict.problems, verdict.warnings, verdict.text) == (True, [], [], "6 hosts are fit for their parts")
 
 
 def test_cases_differ_and_every_check_has_one():
@@ -95,7 +95,7 @@ def test_refusals_do_not_hide_each_other():
     assert [case["name"] for case in chosen if not any(fits(told, case) for told in verdict.problems)] == []
     assert verdict.unreachable == {"w2": "No route to host"}
     assert "w2:\n  - it cannot be reached: No route to host" in verdict.text and "the bundle:\n  - it is damaged" in verdict.text
-    assert "5 of 6 hosts cannot take their part yet" in verdict.text
+    assert "5 of 7 hosts cannot take their part yet" in verdict.text
 
 
 def test_all_unreachable_hosts_are_told():
@@ -123,7 +123,7 @@ def test_a_built_cluster_passes():
         built[host] = {"listening": held, "etcd_formed": "etcd" in parts}
         if {"control_plane", "workers"}.intersection(parts):
             built[host].update(kubelet_server=SERVERS[0], versions={"api": "1.36.4" if "control_plane" in parts else "", "kubelet": "1.36.4"})
-    assert judge(results({"change": built})).text == "5 hosts are fit for their parts"
+    assert judge(results({"change": built})).text == "6 hosts are fit for their parts"
 
 
 @pytest.mark.parametrize("api, kubelets", [("1.35.4", "1.35.4"), ("1.35.4", "1.33.0"), ("1.36.4", "1.35.4"), ("1.36.4", "1.33.9"), ("1.36.3", "1.36.4")])

@@ -14,11 +14,13 @@ import yaml
 
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.checks import CHECKS
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.model import derive
+from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.opensearch import placeable
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.problems import report
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.settle import settle
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.variables import BY_NAME
 
-RELEASES = {"1.36.4": {"version": "1.36.4", "components": {}, "images": []}, "1.35.4": {"version": "1.35.4"}}
+OPENSEARCH = {"opensearch-" + version: {"version": version, "files": []} for version in ("3.4.0", "2.19.4")}
+RELEASES = {"1.36.4": {"version": "1.36.4", "components": OPENSEARCH, "images": []}, "1.35.4": {"version": "1.35.4"}}
 HOSTS = {
     "ops1": ("10.77.0.5", "a", ["mirror"]), "lb1": ("10.77.0.11", "a", ["load_balancers"]), "lb2": ("10.77.0.12", "b", ["load_balancers"]),
     "cp1": ("10.77.0.21", "a", ["etcd", "control_plane"]), "cp2": ("10.77.0.22", "b", ["etcd", "control_plane"]),
@@ -153,6 +155,15 @@ def test_production_survives_the_loss_of_any_zone_or_says_which(zones, told):
     found = list(check.run(plan_of(zones), {}))
     survivors = [len(zones) - zones.count(zone) >= len(zones) // 2 + 1 for zone in set(zones)]
     assert bool(found) == (not all(survivors)) == told
+
+
+@pytest.mark.parametrize("zones, replicas, placed", [
+    ("abc", 1, 2), ("abc", 2, 3), ("abc", 3, 3), ("aab", 1, 2), ("aab", 2, 3), ("aaab", 3, 3), ("aabb", 3, 4), ("aaa", 2, 3), ("a", 1, 1), ("abccc", 4, 4)])
+def test_copies_find_a_place_where_forced_awareness_lets_them(zones, replicas, placed):
+    names = ["o%d" % number for number in range(len(zones))]
+    raw = {name: {"ansible_host": "192.0.2.%d" % (number + 1), "zone": zones[number]} for number, name in enumerate(names)}
+    plan = settle(raw, {"opensearch_data": names, "opensearch_managers": names}, {"opensearch_index_replicas": replicas})[0]
+    assert placeable(plan) == placed
 
 
 def plan_of(zones):

@@ -279,7 +279,8 @@ def test_no_value_is_more_than_a_problem(values, on_host):
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from(["etcd", "control_plane", "workers", "load_balancers", "mirror", "gpu_workers"]),
+@given(st.lists(st.tuples(st.sampled_from(["etcd", "control_plane", "workers", "load_balancers", "mirror", "gpu_workers",
+                                           "opensearch_managers", "opensearch_data", "object_store", "monitoring"]),
                           st.integers(1, 9)), max_size=20))
 def test_no_shape_is_more_than_a_problem(memberships):
     groups = {"all": []}
@@ -288,10 +289,11 @@ def test_no_shape_is_more_than_a_problem(memberships):
         if name not in groups.setdefault(group, []):
             groups[group].append(name)
     hosts = {"h%d" % number: {"ansible_host": "192.0.2.%d" % number} for number in range(1, 10)}
-    derived = derive(hosts, groups, {"cluster_vip": "192.0.2.100"}, RELEASES)
+    derived = derive(hosts, groups, {"cluster_vip": "192.0.2.100"}, OPENSEARCH_RELEASE)
     assert (derived.model is None) == bool(derived.problems)
     if derived.model:
-        assert len(derived.model["etcd"]["members"]) % 2 == 1
+        assert len(derived.model["etcd"]["members"]) % 2 == derived.model["kubernetes"]
+    if derived.model and (derived.model["opensearch"]["enabled"] or derived.model["kubernetes"]):
         assert derived.model["promises"]["not_kept"] or derived.model["promises"]["kept"]
 
 
@@ -303,3 +305,70 @@ def test_with_ipv6_policies_are_no_promise():
     assert model["network"]["policy_engine"] == ""
     assert any("NetworkPolicies have no effect" in sentence for sentence in model["promises"]["not_kept"])
     assert model["endpoint"]["url"] == "https://[fd00:77::10]:6443"
+
+
+OPENSEARCH_RELEASE = {"1.36.4": {"version": "1.36.4", "components": {
+    "opensearch-3.4.0": {"version": "3.4.0", "files": [{"file": "opensearch-3.4.0-linux-x64.tar.gz", "unpack": True}]},
+    "versitygw": {"version": "1.8.0", "files": []}}}}
+
+
+def engines(**variables):
+    hosts = {"ops1": {"ansible_host": "10.244.0.5", "zone": "a"}}
+    hosts.update({"os%d" % number: {"ansible_host": "10.244.0.5%d" % number, "zone": zone} for number, zone in enumerate("abc", 1)})
+    nodes = ["os1", "os2", "os3"]
+    return hosts, {"all": list(hosts), "mirror": ["ops1"], "monitoring": ["ops1"], "object_store": ["ops1"], "opensearch_managers": nodes,
+                   "opensearch_data": nodes}, variables
+
+
+def test_opensearch_needs_no_kubernetes():
+    derived = derive(*engines(), OPENSEARCH_RELEASE)
+    assert (derived.problems, derived.warnings) == ([], [])
+    model = derived.model
+    assert model["kubernetes"] is False and model["endpoint"]["url"] == "" and model["api_servers"] == [] and model["kubelet_servers"] == []
+    assert [one["name"] for one in model["pki"]["authorities"]] == ["service-ca", "opensearch-ca"] and model["pki"]["keypairs"] == []
+    assert {one["name"] for one in model["pki"]["certificates"]} == {
+        "mirror-ops1", "prometheus-ops1", "object-store-ops1", "opensearch-os1", "opensearch-os2", "opensearch-os3", "opensearch-admin"}
+    assert model["pki"]["passwords"] == ["opensearch-admin", "opensearch-metrics", "object-store-root"]
+    assert not model["encryption"]["enabled"] and model["pki"]["host"] == "ops1"
+    assert all(host["is_beside_kubernetes"] for host in model["hosts"].values())
+    assert not any("Kubernetes" in sentence or "etcd" in sentence for sentences in model["promises"].values() for sentence in sentences)
+    assert json.loads(json.dumps(model))["opensearch"] == model["opensearch"]
+
+
+def test_what_others_read_of_opensearch():
+    found = derive(*engines(cluster_opensearch_name="logs", cluster_kubeconfig="/k/kubeconfig"), OPENSEARCH_RELEASE).model["opensearch"]
+    assert (found["enabled"], found["name"], found["version"], found["http_port"], found["transport_port"]) == (True, "logs", "3.4.0", 9200, 9300)
+    assert found["nodes"][1] == {"name": "os2", "address": "10.244.0.52", "zone": "b", "roles": ["cluster_manager", "data", "ingest"]}
+    assert found["managers"] == found["data"] == ["os1", "os2", "os3"] and found["zones"] == ["a", "b", "c"]
+    assert found["urls"] == ["https://10.244.0.51:9200", "https://10.244.0.52:9200", "https://10.244.0.53:9200"]
+    assert found["replicas_survive_zone"] and found["folder"] == "/etc/ironrack/opensearch" and found["ca_file"] == "/k/opensearch-ca.crt"
+    assert found["components"]["opensearch"]["files"][0]["strip"] is True
+    assert OPENSEARCH_RELEASE["1.36.4"]["components"]["opensearch-3.4.0"]["files"][0].get("strip") is None
+    store = derive(*engines(), OPENSEARCH_RELEASE).model["object_store"]
+    assert (store["host"], store["url"], store["region"]) == ("ops1", "https://10.244.0.5:7070", "us-east-1")
+
+
+@pytest.mark.parametrize("zones, replicas, survives", [("abc", 1, True), ("abc", 0, False), ("aab", 1, False), ("aaa", 1, False), ("ab", 1, False)])
+def test_whether_a_zone_can_be_lost(zones, replicas, survives):
+    hosts, groups, variables = engines(opensearch_index_replicas=replicas)
+    groups["opensearch_managers"] = groups["opensearch_data"] = ["os%d" % number for number in range(1, len(zones) + 1)]
+    for number, zone in enumerate(zones, 1):
+        hosts["os%d" % number]["zone"] = zone
+    assert derive(hosts, groups, variables, OPENSEARCH_RELEASE).model["opensearch"]["replicas_survive_zone"] is survives
+
+
+def test_beside_kubernetes_only_its_own_hosts_have_more_to_do():
+    hosts, groups, variables = lab()
+    hosts.update(engines()[0], ops1=hosts["ops1"])
+    for number in (1, 2, 3):
+        hosts["os%d" % number]["ansible_host"] = "10.77.0.5%d" % number
+    groups.update({name: members for name, members in engines()[1].items() if name.startswith("opensearch")})
+    derived = derive(hosts, groups, variables, OPENSEARCH_RELEASE)
+    assert derived.problems == [] and derived.model["kubernetes"] is True
+    assert [name for name, host in derived.model["hosts"].items() if host["is_beside_kubernetes"]] == ["os1", "os2", "os3"]
+    assert "OpenSearch goes on without any one zone, with all documents." in derived.model["promises"]["kept"]
+
+
+def test_a_lone_mirror_asks_for_kubernetes():
+    derived = derive({"ops1": {"ansible_host": "192.0.2.5"}}, {"all": ["ops1"], "mirror": ["ops1"]}, {}, OPENSEARCH_RELEASE)
+    assert {problem.check for problem in derived.problems} == {"control_plane_present", "etcd_odd"}

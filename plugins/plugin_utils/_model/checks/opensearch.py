@@ -1,0 +1,95 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is refused of OpenSearch and of the object store that its snapshots go to."""
+from __future__ import annotations
+
+from ..opensearch import DATA, MANAGERS, data_zones, managers_survive_a_zone, nodes, placeable, versions
+from ..problems import did_you_mean
+from ..settle import some
+from .registry import check
+
+
+def _is_production(plan):
+    return plan.values["cluster_profile"] == "production"
+
+
+@check()
+def opensearch_has_both(plan, releases):
+    for group, other, what in ((MANAGERS, DATA, "elects and keeps the state of the cluster"), (DATA, MANAGERS, "keeps the indices")):
+        if plan.groups[other] and not plan.groups[group]:
+            yield ("group %s" % group, "it has no host, and %s has %s" % (other, some(plan.groups[other])), "a host that %s" % what,
+                   "put hosts into it; those of %s will do" % other)
+
+
+@check("cluster_kubernetes_version", "cluster_opensearch_version")
+def opensearch_version_known(plan, releases):
+    release = releases.get(plan.values["cluster_kubernetes_version"])
+    version = plan.values["cluster_opensearch_version"]
+    known = sorted(versions(release or {}))
+    if nodes(plan) and release is not None and version not in known:
+        yield ("cluster_opensearch_version", "the release file names no OpenSearch %s" % version, "one of %s" % (", ".join(known) or "none yet"),
+               did_you_mean(version, known) or "take one of them, or add it to playbooks/vars/releases/%s.yml" % plan.values["cluster_kubernetes_version"])
+
+
+@check("opensearch_index_replicas", "zone")
+def opensearch_replicas_placeable(plan, releases):
+    copies, placed, data = plan.values["opensearch_index_replicas"] + 1, placeable(plan), plan.groups[DATA]
+    if data and placed < copies:
+        spread = ", ".join("%d in %s" % (size, zone or "no zone") for zone, size in sorted(data_zones(plan).items()))
+        yield ("opensearch_index_replicas", "each index has %d copies with it, and %d find a place on %d data nodes (%s)" % (
+            copies, placed, len(data), spread), "a data node for each copy, in the zone whose share it is: the cluster would never be green",
+            "set it to %d, or add data nodes" % (placed - 1))
+
+
+@check("cluster_profile")
+def production_opensearch_managers_odd(plan, releases):
+    size = len(plan.groups[MANAGERS])
+    if _is_production(plan) and size and (size < 3 or size % 2 == 0):
+        yield ("group %s" % MANAGERS, "it has %d host%s: %s" % (
+            size, "" if size == 1 else "s", "the loss of one stops the cluster" if size < 3 else "the last one adds no safety, only work"),
+            "3 or 5 hosts (cluster_profile: production)", "add one or take one out; a manager may hold data too")
+
+
+@check("cluster_profile", "zone")
+def production_opensearch_zones_named(plan, releases):
+    names = [host.name for host in nodes(plan) if not host.values["zone"]]
+    if _is_production(plan) and names:
+        yield ("hosts %s" % some(names), "they have no zone, so copies of one shard may fail together",
+               "a zone for each host of OpenSearch (cluster_profile: production)", "set zone to the host's room, row or power feed")
+
+
+@check("cluster_profile", "zone", "opensearch_index_replicas")
+def production_opensearch_survives_a_zone(plan, releases):
+    hosts = nodes(plan)
+    if not _is_production(plan) or not hosts or any(not host.values["zone"] for host in hosts):
+        return
+    zones, replicas = data_zones(plan), plan.values["opensearch_index_replicas"]
+    if plan.groups[MANAGERS] and not managers_survive_a_zone(plan):
+        stand = ", ".join("%s in %s" % (host.name, host.values["zone"]) for host in plan.group(MANAGERS))
+        yield ("group %s" % MANAGERS, "without one zone its majority is gone (%s)" % stand,
+               "managers that keep their majority without any one zone (cluster_profile: production)", "spread 3 over 3 zones; one may be a manager only")
+    if len(zones) == 1:
+        yield ("group %s" % DATA, "all of it stands in zone %s: with that zone all indices are away" % list(zones)[0],
+               "data nodes in two zones or more (cluster_profile: production)", "put some into another zone")
+    elif zones and not replicas:
+        yield ("opensearch_index_replicas", "it is 0: with a lost zone, and with a lost node, indices are lost", "1 or more (cluster_profile: production)",
+               "leave it out (1 is the default)")
+
+
+@check("cluster_profile")
+def production_object_store_apart(plan, releases):
+    both = [host.name for host in plan.group("object_store") if host.is_in("monitoring")]
+    if _is_production(plan) and both:
+        yield ("host %s" % some(both), "it is in object_store and in monitoring: with that host go the snapshots and the word that they are old",
+               "an object store and a monitoring host apart (cluster_profile: production)", "take another host for one of them")
+
+
+@check("cluster_profile", "zone")
+def production_object_store_in_another_zone(plan, releases):
+    zones = data_zones(plan)
+    for host in plan.group("object_store"):
+        if _is_production(plan) and zones and set(zones) == {host.values["zone"]} and host.values["zone"]:
+            yield ("host %s" % host.name, "the object store stands in zone %s, as all data nodes do: a fire there takes the snapshots too" % (
+                host.values["zone"]),
+                   "an object store in another zone than all data (cluster_profile: production)", "put it, or some of the data, into another zone")
