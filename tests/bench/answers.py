@@ -30,6 +30,8 @@ _UNCHANGED = {
     "kubeconfig": {},
     "mirror_images": {"pushed": []},
     "mirror_sync": {"needed": [], "removed": [], "free": _FREE_BYTES},
+    "opensearch_health": {"settled": True, "health": {}, "lacking": []},
+    "opensearch_node": {"action": "none", "reasons": [], "formed": True, "agreement_needed": False, "restart_needed": False, "before": {}, "after": {}},
     "packages": {"installed": [], "versions": {}},
     "preflight_probe": {"probe": {"firewall": False}, "problems": []},
     "units": {"units": {}},

@@ -14,6 +14,11 @@ ETCD = {
     "join": "etcd takes this host in: as a learner first, then as a voting member",
     "promote": "etcd promotes this host's learner to a voting member",
 }
+OPENSEARCH = {
+    "start": "OpenSearch starts",
+    "found": "OpenSearch is founded, with this host as one of its first managers",
+    "restart": "OpenSearch restarts, in this host's turn and only while all other nodes are well",
+}
 KUBEADM = {
     "init": "kubeadm init creates the cluster on this host",
     "join": "kubeadm join brings this host into the cluster",
@@ -79,6 +84,10 @@ def _units(details, _certificates):
 
 def _etcd(details, _certificates):
     return ETCD.get(details.get("action"), "etcd would be set to start at boot"), list(details.get("reasons", []))
+
+
+def _opensearch(details, _certificates):
+    return OPENSEARCH.get(details.get("action"), "OpenSearch would be set to start at boot"), list(details.get("reasons", []))
 
 
 def _kubeadm(details, _certificates):
@@ -148,6 +157,7 @@ BY_ACTION = {
     "ironrack.cluster.kubeconfig": ("kubeconfig", _kubeconfig),
     "ironrack.cluster.mirror_images": ("image", _images("pushed into the mirror's registry")),
     "ironrack.cluster.mirror_sync": ("bundle", _bundle),
+    "ironrack.cluster.opensearch_node": ("opensearch", _opensearch),
     "ironrack.cluster.packages": ("package", _packages),
     "ironrack.cluster.pki_bundle": ("certificate", _certificates),
     "ironrack.cluster.units": ("unit", _units),

@@ -13,7 +13,8 @@ from ansible_collections.ironrack.cluster.plugins.module_utils._health.expected 
 from ansible_collections.ironrack.cluster.plugins.module_utils._health.verdict import overall
 
 #: What a host does, in the order in which people think of it: flag of the model -> word.
-ROLES = (("is_load_balancer", "balancer"), ("is_control_plane", "control plane"), ("is_etcd", "etcd"), ("is_worker", "worker"), ("is_mirror", "mirror"))
+ROLES = (("is_load_balancer", "balancer"), ("is_control_plane", "control plane"), ("is_etcd", "etcd"), ("is_worker", "worker"), ("is_mirror", "mirror"),
+         ("is_opensearch", "OpenSearch"), ("is_object_store", "object store"))
 
 
 def vip_holders(addresses, vip):
