@@ -134,8 +134,9 @@ def known_names():
 
 
 def named_otherwise():
-    """:returns: names that pages may use beside variables: plugins, roles, scenarios of the tests, conditions of health."""
+    """:returns: names that pages may use beside variables: plugins, roles, groups, scenarios of the tests, conditions of health."""
     names = {path.stem for path in (ROOT / "plugins").glob("*/*.py")}
+    names |= set(runpy.run_path(str(ROOT / "plugins" / "plugin_utils" / "_model" / "variables.py"))["GROUPS"])
     names |= {path.name for folder in ("roles", "molecule") for path in (ROOT / folder).iterdir() if path.is_dir()}
     for module in (ROOT / "plugins" / "module_utils" / "_health").glob("*.py"):
         names.update(re.findall(r"(?m)^def (\w+)\(seen, expected\)", module.read_text()))
