@@ -13,8 +13,8 @@ from __future__ import annotations
 NGINX, HEALTH, KEEPALIVED = "ironrack-nginx.service", "ironrack-balancer-health.service", "keepalived.service"
 INITS = ("init", "reset_then_init")
 
-#: (unit, action) -> what that costs. Units are watched by the roles load_balancer, pod_access, containerd, worker, control_plane, mirror, host and
-#: monitoring.
+#: (unit, action) -> what that costs. Units are watched by the roles load_balancer, pod_access, containerd, worker, control_plane, mirror, host,
+#: monitoring and object_store.
 COSTS = {
     (NGINX, "start"): "NGINX starts: this balancer begins to serve.",
     (NGINX, "reload"): "NGINX reloads: no connection is cut; its old workers keep the open ones, at most for load_balancer_worker_shutdown_timeout.",
@@ -37,6 +37,7 @@ COSTS = {
     ("ironrack-firewall.service", "restart"): "The host's packet filter is loaded anew, all rules at once: no connection is cut that they allow.",
     ("ironrack-firewall.service", "reload"): "The host's packet filter is loaded anew, all rules at once: no connection is cut that they allow.",
     ("chrony.service", "restart"): "The time service restarts: the clock goes on.",
+    ("ironrack-object-store.service", "restart"): "The object store restarts: a snapshot that is being taken may fail; the next one is taken in its turn.",
     ("prometheus-node-exporter.service", "restart"): "The node exporter restarts: a scrape or two of this host is missing.",
     ("ironrack-balancer-exporter.service", "restart"): "The counters of requests are not there for a moment; what is logged meanwhile is counted after it.",
     ("ironrack-pod-targets.service", "restart"): "Prometheus keeps the pods that it knows until their daemon is back.",

@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import configparser
 import pathlib
+import re
+import shutil
+import subprocess
 
 import pytest
 import yaml
@@ -120,6 +123,24 @@ def test_the_unit(rendered):
     # The default comes first: a file that is there has the last word.
     assert text.index("Environment=FIRST_START=\n") < text.index("EnvironmentFile=")
     assert "/opt/opensearch/2.19.4/bin/opensearch" in rendered("opensearch.service.j2", cluster=model(cluster_opensearch_version="2.19.4"))
+
+
+@pytest.mark.parametrize("role, name, host, start", [
+    ("opensearch", "opensearch.service", "os1", "/opt/opensearch/3.4.0/bin/opensearch"),
+    ("object_store", "ironrack-object-store.service", "ops1", "/usr/local/bin/versitygw")])
+def test_systemd_reads_the_units(rendered, tmp_path, role, name, host, start):
+    assert shutil.which("systemd-analyze"), "it comes with systemd"
+    # What they start and who runs it are not on this machine.
+    text = re.sub(r"(?m)^(User|Group|WorkingDirectory|EnvironmentFile)=.*\n", "", rendered(name + ".j2", host, role=role).replace(start, "/bin/true"))
+    (tmp_path / name).write_text(text)
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", str(tmp_path / name)], capture_output=True, text=True, check=False)
+    assert (done.returncode, [line for line in done.stderr.splitlines() if name in line]) == (0, [])
+
+
+def test_what_a_node_writes_is_open_to_it(rendered):
+    # /etc and /usr are closed by ProtectSystem=full; its keystore is made in its folder of settings.
+    text = rendered("opensearch.service.j2")
+    assert "ProtectSystem=full\n" in text and "ReadWritePaths=/etc/opensearch\n" in text
 
 
 def test_the_security_plugins_first_files(rendered):

@@ -27,7 +27,9 @@ GROUPS = {"monitoring": ["ops1"], "load_balancers": ["lb1", "lb2"], "etcd": ["cp
 
 def model(**groups):
     hosts = {name: {"ansible_host": address, "zone": "a"} for name, address in HOSTS.items()}
-    derived = derive(hosts, dict(GROUPS, **groups), {"cluster_vip": "10.77.0.10"}, {"1.36.4": {"version": "1.36.4"}})
+    engine = {"opensearch-3.4.0": {"version": "3.4.0", "files": []}}
+    derived = derive(hosts, dict(GROUPS, **groups), {"cluster_vip": "10.77.0.10", "opensearch_index_replicas": 0},
+                     {"1.36.4": {"version": "1.36.4", "components": engine}})
     assert not derived.problems, derived.problems
     return derived.model
 
@@ -80,6 +82,11 @@ class TestScrapes:
         assert "opensearch" not in jobs()
         found = jobs(cluster=model(opensearch_managers=["os1"], opensearch_data=["os1"]))
         assert targets(found["opensearch"]) == ["10.77.0.41:9114"]
+
+    def test_without_kubernetes_there_are_its_jobs_no_more(self):
+        nobody = {name: [] for name in GROUPS if name != "monitoring"}
+        found = jobs(cluster=model(opensearch_managers=["os1"], opensearch_data=["os1"], **nobody), services=[])
+        assert set(found) == {"prometheus", "alertmanager", "hosts", "opensearch"}
 
     def test_no_balancers_no_job(self):
         cluster = model()
