@@ -10,5 +10,7 @@ Of backups, backup_api and records ask and tell, snapshotting, proving, recallin
 may be in one), manifest (what a restore is compared with), retention (what goes), restoring (the order of a restore), restore_checks (what speaks
 against one), alias_moves, autocreate, disk, recovering, repository, hashing, moments.
 
+On a node's own host, local_node has its unit run what is on disk, and asks no API; starting decides who founds a cluster, who joins, who waits.
+
 This is a private module_utils package: it may change in any release.
 """
