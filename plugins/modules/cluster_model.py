@@ -57,7 +57,7 @@ hosts:
   description:
     - Inventory name of each host of the cluster, with its C(name), C(address), C(zone), C(node_name), C(groups), C(interface), C(labels),
       C(taints), C(pki_files), and the booleans C(is_etcd), C(is_control_plane), C(is_worker), C(is_node), C(is_load_balancer), C(is_mirror),
-      C(is_opensearch), C(is_object_store) and C(is_beside_kubernetes).
+      C(is_opensearch) and C(is_object_store).
   returned: success
   type: dict
 groups:

@@ -39,6 +39,10 @@ options:
     description: Whether a node that runs may be restarted.
     type: bool
     default: false
+  since:
+    description:
+      - A moment in seconds since 1970. A node whose process was started before it is to be restarted as one that runs something else than what is on disk.
+    type: float
   address:
     description: The address that the node listens on.
     type: str
@@ -170,6 +174,7 @@ def main():
             managers=dict(type="list", elements="str", required=True),
             known=dict(type="dict"),
             restart=dict(type="bool", default=False),
+            since=dict(type="float"),
             address=dict(type="str", required=True),
             port=dict(type="int", default=9200),
             unit=dict(type="str", default="opensearch.service"),

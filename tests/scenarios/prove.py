@@ -19,6 +19,7 @@ from pathlib import Path
 from . import changes, encryption, hardening, host_faults, kill_chain, llm_image, midway, operate, own_parts, secrets
 from .common import OUTPUT, NotProved, compare, playbook, say
 from .files import everything, nothing_changed
+from .opensearch import backup, faults as opensearch_faults, restart, up as opensearch_up
 from .releases import alerts, budget, canary, killed, outages, pipeline, pipeline_hindered, serving, swap, switches, up
 
 MOST_ON_A_HOST = 20
@@ -145,6 +146,10 @@ STEPS = {
     "release-serving": serving.release_serving, "release-pipeline": pipeline.release_pipeline, "release-alert": alerts.release_alert,
     "release-pipeline-check": pipeline_hindered.release_pipeline_check, "release-pipeline-refused": pipeline_hindered.release_pipeline_refused,
     "release-pipeline-balancer-away": pipeline_hindered.release_pipeline_balancer_away,
+    "opensearch-up": opensearch_up.opensearch_up, "opensearch-restart": restart.opensearch_restart,
+    "opensearch-restart-killed": restart.opensearch_restart_killed,
+    "opensearch-backup": backup.opensearch_backup, "opensearch-damaged": backup.opensearch_damaged,
+    "opensearch-faults": opensearch_faults.opensearch_faults,
 }
 
 

@@ -76,10 +76,14 @@ class LocalNode:
         paths = set(watched_paths(self._unit, self._shown)) | set((record or {}).get("watch", {}))
         self._disk = dict((path, systemd_client.look(path)) for path in paths)
         pending = frozenset(params["pending"]) if self._check else frozenset()
-        verdict = decide_unit(self._unit, self._shown, self._disk, record, self._systemd.started(self._shown), pending)
+        started = self._systemd.started(self._shown)
+        verdict = decide_unit(self._unit, self._shown, self._disk, record, started, pending)
+        stale = list(verdict.reasons) if verdict.action == "restart" else []
+        if params.get("since") and started < params["since"]:
+            stale.append("it has run since before it was to be restarted")
         seen = Observation(
             params["name"], tuple(params["managers"]), self._shown.get("ActiveState", "inactive"),
-            tuple(verdict.reasons) if verdict.action == "restart" else (), os.path.exists(params["formed_file"]), params["known"], params["restart"])
+            tuple(stale), os.path.exists(params["formed_file"]), params["known"], params["restart"])
         return seen, verdict
 
     def _show(self, reload=False):

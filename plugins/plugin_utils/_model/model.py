@@ -95,7 +95,7 @@ def _build(plan, releases, limit, inventory_dir):
         "limited": limit is not None and not set(plan.hosts).issubset(limit),
         "left_out": _left_out(plan, limit, endpoint, mirror),
         "release": release,
-        "hosts": {host.name: _host(host, values["cluster_encryption_at_rest"], values["cluster_pod_access"], plan.kubernetes) for host in plan.hosts.values()},
+        "hosts": {host.name: _host(host, values["cluster_encryption_at_rest"], values["cluster_pod_access"]) for host in plan.hosts.values()},
         "groups": _groups(plan),
         "zones": sorted({host.values["zone"] for host in plan.hosts.values() if host.values["zone"]}),
         "endpoint": endpoint,
@@ -176,22 +176,19 @@ def _groups(plan):
     return groups
 
 
-def _host(host, encrypted, pod_access, kubernetes):
+def _host(host, encrypted, pod_access):
     is_control_plane, is_worker = host.is_in("control_plane"), host.is_in("workers")
     zone = host.values["zone"]
     labels = dict({ZONE_LABEL: zone} if zone else {}, **host.values["cluster_node_labels"])
     # A control plane that is a worker too takes pods, so it goes without kubeadm's taint.
     taints = [CONTROL_PLANE_TAINT] if is_control_plane and not is_worker else []
     is_node = is_control_plane or is_worker
-    is_opensearch, is_object_store = host.is_in(MANAGERS, DATA), host.is_in("object_store")
     return {
         "name": host.name, "address": host.address, "zone": zone, "node_name": host.name, "groups": host.groups,
         "interface": host.values["cluster_node_interface"],
         "is_etcd": host.is_in("etcd"), "is_control_plane": is_control_plane, "is_worker": is_worker, "is_node": is_node,
         "is_load_balancer": host.is_in("load_balancers"), "is_mirror": host.is_in("mirror"),
-        "is_opensearch": is_opensearch, "is_object_store": is_object_store,
-        # What site.yml has tasks for that are none of Kubernetes'.
-        "is_beside_kubernetes": is_opensearch or is_object_store or not kubernetes,
+        "is_opensearch": host.is_in(MANAGERS, DATA), "is_object_store": host.is_in("object_store"),
         "reaches_pods": pki.reaches_pods(host, pod_access),
         "labels": labels if is_node else {}, "taints": taints + host.values["cluster_node_taints"] if is_node else [],
         "pki_files": pki.host_files(host, encrypted, pod_access),

@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import copy
+import fnmatch
 import http.server
 import json
 import threading
@@ -64,7 +65,7 @@ class Engine:
         self.nodes = {name: list(ROLES) for name in ("os1", "os2", "os3")}
         self.rows, self.explanations = [], {}
         self.indices, self.aliases, self.documents = {"logs-1", "logs-2"}, {}, {}
-        self.passwords = {}
+        self.passwords, self.index_settings = {}, {}
         self.plugins = {"_ism", "_sm", "_security"}
         self.answers, self.asked, self.delay = {}, [], 0
         engine = self
@@ -113,6 +114,8 @@ class Engine:
             return self.answers[(method, path)]
         if path == "/_cluster/settings":
             return self._settings(method, query, body)
+        if path.endswith("/_settings"):
+            return self._of_indices(method, path.split("/")[1], body)
         if path.startswith(("/_plugins/_ism/", "/_plugins/_sm/", "/_plugins/_security/")):
             if path.split("/")[2] not in self.plugins:
                 return 400, {"error": "no handler found for uri [%s] and method [%s]" % (path, method)}
@@ -153,6 +156,14 @@ class Engine:
             return 200, {"acknowledged": True, "persistent": body["persistent"], "transient": {}}
         assert query["flat_settings"] == "true"
         return 200, {"persistent": self.persistent, "transient": self.transient}
+
+    def _of_indices(self, method, names, body):
+        found = [index for index in sorted(self.index_settings) if any(fnmatch.fnmatchcase(index, name) for name in unquote(names).split(","))]
+        if method == "PUT":
+            for index in found:
+                self.index_settings[index].update(flat(body))
+            return 200, {"acknowledged": True}
+        return 200, {index: {"settings": dict(self.index_settings[index])} for index in found}
 
     def _move(self, actions):
         after = copy.deepcopy(self.aliases)

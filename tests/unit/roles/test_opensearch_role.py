@@ -98,7 +98,8 @@ def test_an_older_tls_has_strong_suites_and_a_site_adds_settings(rendered):
 @pytest.mark.parametrize("memory, heap", [(16000, "7936m"), (15990, "7936m"), (131072, "31744m"), (400, "256m")])
 def test_the_heap_is_half_of_the_memory_in_steps(rendered, memory, heap):
     text = rendered("ironrack.options.j2", preflight_host={"probe": {"memory_mib": memory}}, opensearch_jvm_options=["-XX:TieredStopAtLevel=1"])
-    assert [line for line in text.splitlines() if not line.startswith("#")] == ["-Xms" + heap, "-Xmx" + heap, "-XX:TieredStopAtLevel=1"]
+    trusted = ["-Djavax.net.ssl.trustStore=/etc/opensearch/truststore.jks", "-Djavax.net.ssl.trustStoreType=JKS"]
+    assert [line for line in text.splitlines() if not line.startswith("#")] == ["-Xms" + heap, "-Xmx" + heap, *trusted, "-XX:TieredStopAtLevel=1"]
 
 
 def test_who_was_not_looked_at_has_its_memory_of_facts_and_a_site_its_own_heap(value):
@@ -173,7 +174,8 @@ def test_every_file_has_its_source_and_every_watched_one_is_written(value):
         if entry.get("secret"):
             assert entry["mode"] == "0600"
     paths = {entry["path"]: entry for entry in files}
-    assert set(value("__opensearch_watch")) <= set(paths)
+    # Two have modules of their own.
+    assert set(value("__opensearch_watch")) - set(paths) == {"/etc/ironrack/opensearch/keystore.json", "/etc/opensearch/truststore.jks"}
     assert paths["/etc/opensearch/unicast_hosts.txt"]["content"].splitlines() == ["10.77.0.51:9300", "10.77.0.52:9300", "10.77.0.53:9300"]
     assert paths["/etc/opensearch/jvm.options"]["copy_of"] == "/opt/opensearch/3.4.0/config/jvm.options"
     assert paths["/etc/opensearch/jvm.options"]["replace"]["file=logs/gc.log"] == "file=/var/log/opensearch/gc.log"
@@ -183,6 +185,19 @@ def test_every_file_has_its_source_and_every_watched_one_is_written(value):
     placed = {entry["path"]: (entry["owner"], entry["mode"]) for entry in model()["hosts"]["os1"]["pki_files"]}
     assert placed == {"/etc/opensearch/ca.crt": ("opensearch", "0644"), "/etc/opensearch/node.crt": ("opensearch", "0644"),
                       "/etc/opensearch/node.key": ("opensearch", "0600")}
+
+
+def test_who_gets_into_which_object_store(value, rendered):
+    files = {"pki_bundle": {"files": dict(PKI["files"], **{"service-ca.crt": "ours"})}}
+    names = ["s3.client.default.access_key", "s3.client.default.secret_key"]
+    assert value("__opensearch_secrets", **files) == dict(zip(names, ["ironrack", "sesame"]))
+    assert (value("__opensearch_s3_trusts", **files), value("__opensearch_s3_ca", **files)) == (True, "ours")
+    site = {"access_key": "a", "secret_key": "b"}
+    assert value("__opensearch_secrets", opensearch_s3=site) == dict(zip(names, "ab")) and value("__opensearch_s3_trusts", opensearch_s3=site) is False
+    assert value("__opensearch_s3_ca", opensearch_s3=dict(site, ca="theirs"), **files) == "theirs"
+    without = model({"object_store": []})
+    assert value("__opensearch_secrets", cluster=without) == {} and value("__opensearch_s3_trusts", cluster=without) is False
+    assert "trustStore" not in rendered("ironrack.options.j2", cluster=without)
 
 
 def test_the_client_host_gets_what_an_administrator_comes_with(value):
@@ -209,9 +224,20 @@ def test_a_node_is_restarted_only_between_two_looks_at_all_of_them():
     assert [next(key for key in task if key.startswith("ironrack")).rpartition(".")[2] for task in tasks] == [
         "opensearch_health", "opensearch_node", "opensearch_health"]
     assert tasks[1]["ironrack.cluster.opensearch_node"]["restart"] is True and tasks[1]["delegate_to"] == "{{ opensearch_turn }}"
-    main = yaml.safe_load((ROLE / "tasks" / "main.yml").read_text())
+    others = [task for name in ("main", "again", "turns") for task in yaml.safe_load((ROLE / "tasks" / (name + ".yml")).read_text())]
     # Nobody else may: not even a run that takes the turns of several hosts at once.
-    assert not any("restart" in (task.get("ironrack.cluster.opensearch_node") or {}) for task in main)
+    assert not any("restart" in (task.get("ironrack.cluster.opensearch_node") or {}) for task in others)
+
+
+def test_data_nodes_come_first_and_the_elected_manager_last(value):
+    hosts = dict(HOSTS, d1=("10.77.0.61", "a"), d2=("10.77.0.62", "b"))
+    cluster = model({"opensearch_data": ["d1", "d2", "os3"]}, hosts)
+    stale = {name: {"inventory_hostname": name, "opensearch_node": {"formed": True, "restart_needed": name != "os2"}} for name in [*NODES, "d1", "d2"]}
+    given = {"hostvars": stale, "ansible_play_hosts": list(stale), "cluster": cluster}
+    assert value("__opensearch_turns", opensearch_seen={"elected_manager": "os1"}, **given) == ["d1", "d2", "os3", "os1"]
+    assert value("__opensearch_turns", opensearch_seen={"elected_manager": "os2"}, **given) == ["d1", "d2", "os1", "os3"]
+    # A check run asks nobody.
+    assert value("__opensearch_turns", opensearch_seen={"skipped": True}, **given) == ["d1", "d2", "os1", "os3"]
 
 
 @pytest.mark.parametrize("host, users", [("os1", ["opensearch"]), ("ops1", ["object-store"])])
@@ -253,15 +279,16 @@ def test_without_kubernetes_monitoring_asks_no_api(value):
         "prometheus-alertmanager.service", "prometheus.service"]
 
 
-def test_site_comes_to_its_end_without_kubernetes():
-    play = yaml.safe_load((ROOT / "playbooks/site.yml").read_text())[-1]
-    names = [task["name"] for task in play["tasks"]]
-    end = next(task for task in play["tasks"] if task.get("ansible.builtin.meta") == "end_play")
-    assert end["when"] == "not cluster.kubernetes" and end["tags"] == ["always"]
-    assert names.index("Put the certificates in place") < names.index("Run what stands beside Kubernetes") < names.index(end["name"])
-    beside = yaml.safe_load((ROOT / "playbooks/tasks/beside_kubernetes.yml").read_text())
-    assert [task.get("ansible.builtin.include_role", {}).get("name", "hook").rpartition(".")[2] for task in beside] == [
-        "object_store", "opensearch", "monitoring", "hook"]
+def test_site_runs_without_kubernetes_and_asks_no_api_then():
+    plays = [play for play in yaml.safe_load((ROOT / "playbooks/site.yml").read_text()) if "hosts" in play]
+    beside = next(play for play in plays if "OpenSearch" in str(play["tasks"]))
+    assert [task["ansible.builtin.include_role"]["name"] for task in beside["tasks"]] == ["ironrack.cluster.object_store", "ironrack.cluster.opensearch"]
+    # Of the plays for all hosts whatever is done once, at the client host, asks Kubernetes.
+    everywhere = [play for play in plays if play["hosts"] == "all"]
+    once = [task for play in everywhere for task in play["tasks"] if task.get("run_once") and task.get("delegate_to") == "{{ cluster.client_host }}"]
+    assert len(once) == 3 and {task["when"] for task in once} == {"cluster.kubernetes"}
+    asked = [play["hosts"] for play in plays if "living_control_planes" in play["vars"] and play["hosts"] != "all"]
+    assert len(asked) == 3 and all("groups.control_plane" in hosts and "!all" in hosts for hosts in asked)
 
 
 def test_the_labs_inventory_is_one_without_kubernetes():

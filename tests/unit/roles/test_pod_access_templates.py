@@ -183,6 +183,5 @@ def test_balancers_that_reach_pods_have_nftables(expression):
 def test_only_balancers_and_monitoring_hosts_run_the_role():
     site = yaml.safe_load((ROOT / "playbooks/site.yml").read_text())
     tasks = [task for play in site for task in play.get("tasks", [])]
-    tasks += yaml.safe_load((ROOT / "playbooks/tasks/balancers_and_control_planes.yml").read_text())
     included = [(task.get("ansible.builtin.include_role", {}).get("name"), task.get("when")) for task in tasks]
     assert [when for name, when in included if name == "ironrack.cluster.pod_access"] == ["this_host.reaches_pods"]

@@ -82,6 +82,14 @@ def test_a_stale_node_says_so_and_waits_for_its_turn(host):
     assert (after["action"], after["restart_needed"], world.did) == ("none", False, ["restart"])
 
 
+def test_a_node_that_runs_since_before_a_moment_is_to_be_restarted(host):
+    world = World()
+    result = host(world, since=2.0).converge()
+    assert (result["restart_needed"], world.did) == (True, []) and "since before" in result["reasons"][0]
+    assert host(world, since=2.0, restart=True).converge()["action"] == "restart" and world.did == ["restart"]
+    assert not host(World(), since=0.5).converge()["restart_needed"]
+
+
 def test_a_node_that_was_stopped_starts_and_is_started_at_boot(host):
     world = World(state="inactive", enabled="disabled")
     assert host(world).converge()["action"] == "start" and world.did == ["enable", "start"]

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from ansible_collections.ironrack.cluster.plugins.modules import opensearch_cluster_settings, opensearch_health, opensearch_info
-from ansible_collections.ironrack.cluster.plugins.modules import opensearch_node_exclusion
+from ansible_collections.ironrack.cluster.plugins.modules import opensearch_index_settings, opensearch_node_exclusion
 from ansible_collections.ironrack.cluster.tests.unit.plugins.modules.opensearch_calls import (
     NOBODY, absent_without_a_cluster, call_fixture, engine_fixture, settles)
 from ansible_collections.ironrack.cluster.tests.unit.plugins.opensearch_engine import error, shard
@@ -51,6 +51,16 @@ def test_settings_that_cannot_be_fail_in_the_engine_s_words(engine, call):
     assert "there twice" in call(opensearch_cluster_settings, settings={"a.b": 1, "a": {"b": 2}})["msg"] and not engine.persistent
     engine.answers[("PUT", "/_cluster/settings")] = (200, {"acknowledged": False})
     assert "not all nodes have taken it over in time" in call(opensearch_cluster_settings, settings={"a": 1})["msg"]
+
+
+def test_indices_that_differ_are_told_together(engine, call):
+    other, wanted = {"index.number_of_replicas": "1"}, {"unassigned": {"node_left": {"delayed_timeout": "5m"}}}
+    name = "index.unassigned.node_left.delayed_timeout"
+    engine.index_settings = {"logs-1": dict(other), "logs-2": dict(other, **{name: "5m"}), "logs-3": dict(other, **{name: "1m"}), "logs-4": dict(other)}
+    done = settles(engine, call, opensearch_index_settings, indices=["logs-*"], settings=wanted)
+    assert done["changed_indices"] == ["logs-1", "logs-3", "logs-4"]
+    assert [write[1] for write in engine.writes()] == ["/logs-1%2Clogs-3%2Clogs-4/_settings"] or engine.writes()[0][1] == "/logs-1,logs-3,logs-4/_settings"
+    assert {index: found[name] for index, found in engine.index_settings.items()} == dict.fromkeys(engine.index_settings, "5m")
 
 
 def test_before_there_is_a_cluster_a_check_run_predicts(call):

@@ -330,7 +330,6 @@ def test_opensearch_needs_no_kubernetes():
         "mirror-ops1", "prometheus-ops1", "object-store-ops1", "opensearch-os1", "opensearch-os2", "opensearch-os3", "opensearch-admin"}
     assert model["pki"]["passwords"] == ["opensearch-admin", "opensearch-metrics", "object-store-root"]
     assert not model["encryption"]["enabled"] and model["pki"]["host"] == "ops1"
-    assert all(host["is_beside_kubernetes"] for host in model["hosts"].values())
     assert not any("Kubernetes" in sentence or "etcd" in sentence for sentences in model["promises"].values() for sentence in sentences)
     assert json.loads(json.dumps(model))["opensearch"] == model["opensearch"]
 
@@ -357,7 +356,7 @@ def test_whether_a_zone_can_be_lost(zones, replicas, survives):
     assert derive(hosts, groups, variables, OPENSEARCH_RELEASE).model["opensearch"]["replicas_survive_zone"] is survives
 
 
-def test_beside_kubernetes_only_its_own_hosts_have_more_to_do():
+def test_opensearch_stands_beside_kubernetes():
     hosts, groups, variables = lab()
     hosts.update(engines()[0], ops1=hosts["ops1"])
     for number in (1, 2, 3):
@@ -365,7 +364,7 @@ def test_beside_kubernetes_only_its_own_hosts_have_more_to_do():
     groups.update({name: members for name, members in engines()[1].items() if name.startswith("opensearch")})
     derived = derive(hosts, groups, variables, OPENSEARCH_RELEASE)
     assert derived.problems == [] and derived.model["kubernetes"] is True
-    assert [name for name, host in derived.model["hosts"].items() if host["is_beside_kubernetes"]] == ["os1", "os2", "os3"]
+    assert [name for name, host in derived.model["hosts"].items() if host["is_opensearch"]] == ["os1", "os2", "os3"]
     assert "OpenSearch goes on without any one zone, with all documents." in derived.model["promises"]["kept"]
 
 

@@ -1,0 +1,127 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An index is lost and comes back as it was; a backup that is damaged, or not to be reached, is found before any client is sent to it."""
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+
+from ..common import NotProved, attempt, hosts_of, on, playbook, say
+from . import api
+
+INDEX, ALIAS, REPOSITORY = "lab-books", "lab-library", "ironrack"
+DOCUMENTS, BULK, PAGE = 20000, 2000, 2000
+UNIT, FOLDER = "ironrack-object-store", "/var/lib/object-store/data/opensearch"
+PROVE = {"opensearch_backup_prove_every": 0}
+
+
+def fill(address):
+    """Make an index of documents that have an alias."""
+    api.ask(address, "DELETE", "/%s*?expand_wildcards=none" % INDEX)
+    api.well(address, "PUT", "/" + INDEX, {"settings": {"number_of_shards": 2, "number_of_replicas": 1}, "aliases": {ALIAS: {}},
+                                           "mappings": {"properties": {"number": {"type": "integer"}}}})
+    for start in range(0, DOCUMENTS, BULK):
+        lines = []
+        for number in range(start, start + BULK):
+            lines += [json.dumps({"index": {"_id": "book-%d" % number}}),
+                      json.dumps({"number": number, "text": hashlib.sha256(b"%d" % number).hexdigest() * 4})]
+        answer = api.well(address, "POST", "/%s/_bulk" % INDEX, "\n".join(lines) + "\n", timeout=120)
+        if answer["errors"]:
+            raise NotProved("a bulk of documents was not taken: %s" % str(answer)[:400])
+    api.well(address, "POST", "/%s/_refresh" % INDEX)
+
+
+def content(address, name):
+    """:returns: (number of documents, checksum over all of them with their ids), as clients find them under a name."""
+    total, after, digest = 0, None, hashlib.sha256()
+    while True:
+        body = {"size": PAGE, "sort": [{"number": "asc"}], "track_total_hits": False}
+        if after:
+            body["search_after"] = after
+        hits = api.well(address, "POST", "/%s/_search" % name, body, timeout=60)["hits"]["hits"]
+        for hit in hits:
+            digest.update(json.dumps([hit["_id"], hit["_source"]], sort_keys=True).encode())
+        total += len(hits)
+        if len(hits) < PAGE:
+            return total, digest.hexdigest()
+        after = hits[-1]["sort"]
+
+
+def aliases(address):
+    """:returns: {alias: the indices that it points at} of what the steps made."""
+    found = {}
+    for index, entry in api.well(address, "GET", "/_alias").items():
+        for alias in entry["aliases"]:
+            found.setdefault(alias, set()).add(index)
+    return {alias: sorted(indices) for alias, indices in found.items() if alias in (INDEX, ALIAS)}
+
+
+def snapshots(address):
+    """:returns: names of the snapshots of the repository that are SUCCESS, oldest first."""
+    listed = api.well(address, "GET", "/_snapshot/%s/_all" % REPOSITORY, timeout=60)["snapshots"]
+    return [one["snapshot"] for one in sorted(listed, key=lambda one: one["start_time_in_millis"]) if one["state"] == "SUCCESS"]
+
+
+def restore_words(snapshot, **more):
+    """:returns: the words behind the playbook's name."""
+    return ["-e", json.dumps(dict(more, opensearch_backup_snapshot=snapshot, opensearch_backup_indices=[INDEX]))]
+
+
+def opensearch_backup(inventory):
+    """Back up, lose an index, restore it: the same documents, found by the same names."""
+    first = next(iter(api.nodes(inventory).values()))
+    fill(first)
+    before = content(first, ALIAS)
+    if before[0] != DOCUMENTS:
+        raise NotProved("the index has %d documents of %d" % (before[0], DOCUMENTS))
+    backed, _counts = playbook(inventory, "opensearch_backup", "-e", json.dumps(PROVE), record="opensearch-backup")
+    snapshot = snapshots(first)[-1]
+    api.well(first, "DELETE", "/" + INDEX)
+    if aliases(first):
+        raise NotProved("the index is still there: %s" % aliases(first))
+    restored, _counts = playbook(inventory, "opensearch_restore", *restore_words(snapshot), record="opensearch-restore")
+    after, named = content(first, ALIAS), content(first, INDEX)
+    if not before == after == named:
+        raise NotProved("%s has %s, before %s; %s has %s" % (ALIAS, after, before, INDEX, named))
+    _seconds, counts = playbook(inventory, "opensearch_restore", *restore_words(snapshot), record="opensearch-restore-again")
+    if counts["changed"]:
+        raise NotProved("the same restore once more changed: %s" % counts["changed"])
+    say("opensearch-backup: snapshot %s of %d documents and its proof by a scratch restore in %.0f s; the index deleted and restored in %.0f s, with the same "
+        "checksum over all documents under %s and %s; once more: nothing changed" % (snapshot, before[0], backed, restored, ALIAS, INDEX))
+
+
+def opensearch_damaged(inventory):
+    """A damaged blob, and an object store without an answer: both are told, and no alias has moved."""
+    first = next(iter(api.nodes(inventory).values()))
+    store = next(name for name, entry in hosts_of(inventory).items() if "object_store" in entry["groups"])
+    snapshot, before, held = snapshots(first)[-1], content(first, ALIAS), aliases(first)
+    blob = on(store, "sudo", "find", FOLDER, "-path", "*/indices/*", "-name", "__*", "-size", "+100k", "-print", "-quit").strip()
+    if not blob:
+        raise NotProved("no blob of data was found below %s" % FOLDER)
+    on(store, "sudo", "cp", "--archive", blob, "/root/blob")
+    on(store, "sudo", "dd", "if=/dev/zero", "of=" + blob, "bs=1024", "seek=8", "count=4", "conv=notrunc")
+    try:
+        status, damaged, _counts, _followed, log = attempt(inventory, "opensearch_restore", *restore_words(snapshot), record="opensearch-damaged")
+        text = " ".join(log.read_text().split())
+    finally:
+        on(store, "sudo", "cp", "--archive", "/root/blob", blob)
+    said = text[text.rfind("[ERROR]"):][:300] if "[ERROR]" in text else ""
+    problems = ["the restore of a damaged blob ended well"] if not status else []
+    problems += [] if INDEX in said else ["the error does not name %s: %s" % (INDEX, text[-1500:])]
+    problems += ["aliases moved: %s, before %s" % (aliases(first), held)] if aliases(first) != held else []
+    on(store, "sudo", "systemctl", "stop", UNIT)
+    try:
+        gone, _seconds, _counts, _followed, log = attempt(inventory, "opensearch_backup", record="opensearch-store-gone")
+        silence = " ".join(log.read_text().split())
+    finally:
+        on(store, "sudo", "systemctl", "start", UNIT)
+    without = silence[silence.rfind("[ERROR]"):][:400] if "[ERROR]" in silence else ""
+    problems += ["a backup without an object store ended well"] if not gone else []
+    problems += [] if REPOSITORY in without else ["the error does not name the repository: %s" % silence[-1500:]]
+    problems += ["content or aliases are others"] if (content(first, ALIAS), aliases(first)) != (before, held) else []
+    if problems:
+        raise NotProved("a damaged backup: %s" % "; ".join(problems))
+    time.sleep(1)
+    say("opensearch-damaged: 4 KiB of a blob overwritten: found in %.0f s, no alias moved (%s); object store gone: %s" % (damaged, said, without))

@@ -1,0 +1,78 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hosts lose their power under a writer: what colour the cluster has then is said beforehand, and nothing that was acknowledged is lost.
+
+With three nodes that are managers and hold data, a zone each, and one copy beside the first: without any one host, which is a zone, it is yellow and never
+red, writes go on, and it is green again once the host is back.
+"""
+from __future__ import annotations
+
+import time
+
+from ..common import NotProved, say
+from ..operate import lab
+from ..releases.service import until
+from . import api
+from .restart import SETTINGS
+from .writer import Writer
+
+INDEX = "lab-faults"
+#: Seconds: that a host is without power; that the others may take to notice, and the cluster to be whole again.
+AWAY, NOTICED, WHOLE = 40, 120, 300
+
+
+def elected(address):
+    """:returns: the name of the elected manager."""
+    return api.well(address, "GET", "/_cat/cluster_manager?format=json")[0]["node"]
+
+
+def colour(address):
+    """:returns: (the cluster's colour, its number of nodes); None while it has no manager to say so."""
+    answer = api.ask(address, "GET", "/_cluster/health", timeout=10)
+    return (answer.body["status"], answer.body["number_of_nodes"]) if answer.status == 200 else None
+
+
+def without(inventory, nodes, victim, what):
+    """One host loses its power. :returns: a sentence."""
+    others = [address for name, address in nodes.items() if name != victim]
+    with Writer(nodes.values(), INDEX) as writer:
+        time.sleep(5)
+        killed = time.time()
+        lab(inventory, "kill", victim)
+        try:
+            until("%d nodes" % len(others), NOTICED, lambda: colour(others[0]) == ("yellow", len(others)))
+            noticed, manager = time.time() - killed, elected(others[0])
+            before = writer.count()
+            time.sleep(AWAY)
+            meanwhile = writer.count() - before
+        finally:
+            lab(inventory, "start", victim)
+        started = time.time()
+        until("all nodes, green", WHOLE, lambda: colour(others[0]) == ("green", len(nodes)))
+        whole = time.time() - started
+        time.sleep(2)
+    lost = writer.lost(others[0])
+    seen = [one for at, one in writer.colours if at >= killed]
+    problems = [
+        "%d acknowledged documents are lost, as %s" % (len(lost), lost[:3]) if lost else "",
+        "no write was acknowledged while it was away" if not meanwhile else "",
+        "it was red" if "red" in seen else "",
+        "%s is still the manager" % manager if manager == victim else ""]
+    if any(problems):
+        raise NotProved("%s without power: %s" % (what, "; ".join(filter(None, problems))))
+    return "%s, %s: yellow after %.1f s, never red, %d writes acknowledged in the %d s after that, longest time between two %.1f s, green %.0f s after its " \
+        "start; %d acknowledged in all, none lost" % (what, victim, noticed, meanwhile, AWAY, writer.gap, whole, writer.count())
+
+
+def opensearch_faults(inventory):
+    """The elected manager, then another host with data and so a whole zone, lose their power."""
+    nodes = api.nodes(inventory)
+    first = next(iter(nodes.values()))
+    api.ask(first, "DELETE", "/" + INDEX)
+    api.well(first, "PUT", "/" + INDEX, SETTINGS)
+    manager = elected(first)
+    lines = [without(inventory, nodes, manager, "the elected manager")]
+    now = elected(first)
+    lines.append(without(inventory, nodes, next(name for name in nodes if name not in (manager, now)), "a host with data, a zone"))
+    say("opensearch-faults: %s" % "; ".join(lines))

@@ -1,0 +1,131 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A changed setting is rolled out: one node after the other restarts, under a writer, and nothing that was acknowledged is lost."""
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+import time
+
+from ..common import NotProved, on, playbook, say
+from ..releases.runs import Run
+from . import api
+from .writer import Writer
+
+INDEX, LATER = "lab-writes", "lab-writes-later"
+#: Seconds until the first node is down.
+KILL_WITHIN = 400
+SETTINGS = {"settings": {"number_of_shards": 2, "number_of_replicas": 1}}
+
+
+def invocations(nodes):
+    """:returns: {node: systemd's id of the process that runs}."""
+    return {name: on(name, "systemctl", "show", "--property", "InvocationID", "--value", "opensearch").strip() for name in nodes}
+
+
+def allocation(address):
+    """:returns: the settings of allocation that the API has set."""
+    found = api.well(address, "GET", "/_cluster/settings?flat_settings=true")
+    return {name: value for kind in found.values() for name, value in kind.items() if ".allocation." in name}
+
+
+def fresh_indices(address):
+    """Have the first index empty and the later one not there."""
+    for index in (INDEX, LATER):
+        api.ask(address, "DELETE", "/" + index)
+    api.well(address, "PUT", "/" + INDEX, SETTINGS)
+
+
+def problems_of(nodes, writer, before, held):
+    """:returns: what does not hold after all nodes have restarted."""
+    first = next(iter(nodes.values()))
+    after, health = invocations(nodes), api.well(first, "GET", "/_cluster/health")
+    same = [name for name in nodes if before[name] == after[name]]
+    lost = writer.lost(first)
+    return list(filter(None, [
+        "%s did not restart" % ", ".join(same) if same else "",
+        "the cluster was red" if "red" in [colour for _at, colour in writer.colours] else "",
+        "the colour was never seen" if not writer.colours else "",
+        "%d acknowledged documents are lost, as %s" % (len(lost), lost[:3]) if lost else "",
+        "the cluster is %s" % health["status"] if health["status"] != "green" else "",
+        "allocation is %s, before %s" % (allocation(first), held) if allocation(first) != held else ""]))
+
+
+def of_writes(writer):
+    """:returns: a sentence on what became of the writes."""
+    return "%d writes acknowledged, both copies have all of them; %d had no good answer (%s); longest time between two acknowledged ones %.1f s; colours %s" % (
+        writer.count(), len(writer.failed), writer.failed[0][2][:80] if writer.failed else "none", writer.gap,
+        ", ".join(colour for _at, colour in writer.colours))
+
+
+def opensearch_restart(inventory):
+    """All nodes run with a new setting, the cluster is never red, and both copies have each acknowledged document."""
+    nodes = api.nodes(inventory)
+    first = next(iter(nodes.values()))
+    fresh_indices(first)
+    before, held = invocations(nodes), allocation(first)
+    words = ["-e", json.dumps({"opensearch_environment": {"LAB_RESTART": secrets.token_hex(4)}})]
+    with Writer(nodes.values(), INDEX) as writer:
+        time.sleep(5)
+        api.well(first, "PUT", "/" + LATER, SETTINGS)
+        writer.turn_to(LATER)
+        seconds, _counts = playbook(inventory, "site", *words, record="opensearch-restart")
+        time.sleep(2)
+    found = problems_of(nodes, writer, before, held)
+    if found:
+        raise NotProved("a rolling restart: %s" % "; ".join(found))
+    say("opensearch-restart: %d nodes in %.0f s, %.0f s each; %s" % (len(nodes), seconds, seconds / len(nodes), of_writes(writer)))
+
+
+def is_down(address):
+    """:returns: whether nothing listens at a node's API."""
+    try:
+        socket.create_connection((address, api.PORT), 1).close()
+    except OSError:
+        return True
+    return False
+
+
+def killed_run(inventory, words, number, waiting):
+    """Run the playbook until one of the nodes that are waited for is down, and kill it then.
+
+    :returns: the node's name; None where the run ended before.
+    """
+    with Run(inventory, "opensearch_restart", "opensearch-restart-killed-%d" % number, words) as run:
+        begun = time.monotonic()
+        while run.alive():
+            down = next((name for name, address in waiting.items() if is_down(address)), None)
+            if down:
+                run.kill()
+                return down
+            if time.monotonic() - begun > KILL_WITHIN:
+                raise NotProved("no node was restarted within %d s: %s" % (KILL_WITHIN, run.tail()))
+            time.sleep(0.1)
+    return None
+
+
+def opensearch_restart_killed(inventory):
+    """Whoever restarts the nodes is killed while each of them is down, and run again: each restarts, and nothing is lost."""
+    nodes = api.nodes(inventory)
+    first = next(iter(nodes.values()))
+    fresh_indices(first)
+    before, held, waiting, hit = invocations(nodes), allocation(first), dict(nodes), []
+    begun = time.monotonic()
+    words = ["-e", "opensearch_restart_since=%d" % time.time()]
+    with Writer(nodes.values(), INDEX) as writer:
+        time.sleep(2)
+        while waiting:
+            down = killed_run(inventory, words, len(hit) + 1, waiting)
+            if down is None:
+                break
+            hit.append(down)
+            del waiting[down]
+        playbook(inventory, "opensearch_restart", *words, record="opensearch-restart-killed-end")
+        time.sleep(2)
+    found = problems_of(nodes, writer, before, held) + (["%s never went down" % ", ".join(waiting)] if waiting else [])
+    if found:
+        raise NotProved("a rolling restart that is killed: %s" % "; ".join(found))
+    say("opensearch-restart-killed: killed while %s was down, and run again each time: all restarted after %.0f s; %s" % (
+        ", then while ".join(hit), time.monotonic() - begun, of_writes(writer)))

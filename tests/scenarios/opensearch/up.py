@@ -1,0 +1,120 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The cluster that site.yml has built: whole, in its zones, and closed to whoever has no business there."""
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import time
+
+from ..common import NotProved, on, say
+from . import api
+
+INDEX = "lab-up"
+WRONG = ("admin", "not-the-password")
+
+
+def expect(what, holds, seen):
+    """Say a thing that holds. :raises NotProved: with what was seen, where it does not."""
+    if not holds:
+        raise NotProved("%s: seen: %s" % (what, seen))
+    say("  " + what)
+
+
+def opensearch_up(inventory):
+    """All nodes in one green cluster; copies in different zones; nobody gets in without a certificate or a password, nor by plain HTTP or old TLS."""
+    nodes = api.nodes(inventory)
+    first = next(iter(nodes.values()))
+    health = api.well(first, "GET", "/_cluster/health")
+    expect("%d nodes in one green cluster" % len(nodes), (health["status"], health["number_of_nodes"]) == ("green", len(nodes)), health)
+    spread(first)
+    for name, address in nodes.items():
+        closed(name, address)
+    users(first)
+    audited(nodes)
+    unlimited(nodes)
+    say("opensearch-up: %d nodes of %s" % (len(nodes), ", ".join(sorted(nodes))))
+
+
+def spread(address):
+    """Each copy of a shard is in another zone than the first one."""
+    zones = {node["name"]: (node.get("attributes") or {}).get("zone") for node in api.well(address, "GET", "/_nodes")["nodes"].values()}
+    api.well(address, "PUT", "/" + INDEX, {"settings": {"number_of_shards": 3, "number_of_replicas": 1}})
+    try:
+        api.well(address, "GET", "/_cluster/health/%s?wait_for_status=green&timeout=60s" % INDEX, timeout=90)
+        held = {}
+        for shard in api.well(address, "GET", "/_cat/shards/%s?format=json" % INDEX):
+            held.setdefault(shard["shard"], []).append(zones.get(shard["node"]))
+        expect("both copies of %d shards are in different zones" % len(held), held and all(len(set(found)) == 2 and None not in found for found in held.values()),
+               held)
+    finally:
+        api.well(address, "DELETE", "/" + INDEX)
+
+
+def closed(name, address):
+    """What gets in at one node, and what does not."""
+    statuses = [api.ask(address, "GET", "/_cluster/health", user=user, tls=api.context(certificate=False)).status for user in (None, WRONG)]
+    expect("%s: 401 without credentials, and with a wrong password" % name, statuses == [401, 401], statuses)
+    expect("%s: plain HTTP gets no answer" % name, _silent(address), "an answer")
+    for port in (api.PORT, api.NODES_PORT):
+        version = _newest_of(address, port, ssl.TLSVersion.TLSv1_2)
+        expect("%s: no TLS 1.2 on %d" % (name, port), version is None, version)
+        version = _newest_of(address, port, None)
+        expect("%s: TLS 1.3 on %d" % (name, port), version == "TLSv1.3", version)
+
+
+def _silent(address):
+    connection = http.client.HTTPConnection(address, api.PORT, timeout=10)
+    try:
+        connection.request("GET", "/")
+        connection.getresponse().read()
+        return False
+    except (http.client.HTTPException, OSError):
+        return True
+    finally:
+        connection.close()
+
+
+def _newest_of(address, port, newest):
+    """:returns: the version of TLS that is agreed on, None where there is none."""
+    with socket.create_connection((address, port), timeout=10) as connection:
+        try:
+            with api.context(newest=newest).wrap_socket(connection, server_hostname=address) as tls:
+                return tls.version()
+        except ssl.SSLError:
+            return None
+
+
+def users(address):
+    """The administrator's password opens everything, the metrics' one only numbers."""
+    admin = ("admin", api.PASSWORD.read_text().strip())
+    known = api.well(address, "GET", "/_plugins/_security/authinfo", user=admin)
+    expect("the administrator logs in with the password of the PKI store", "all_access" in known["roles"], known)
+    listed = api.well(address, "GET", "/_plugins/_security/api/internalusers", user=admin)
+    expect("no users but admin and metrics", sorted(listed) == ["admin", "metrics"], sorted(listed))
+
+
+def audited(nodes):
+    """Refused logins are in the audit log, and no password is."""
+    deadline = time.monotonic() + 30
+    while True:
+        lines = [line for name in nodes for line in on(name, "sudo", "sh", "-c", "'cat /var/log/opensearch/*_audit.log'").splitlines()]
+        failed = [line for line in lines if "FAILED_LOGIN" in line]
+        if failed or time.monotonic() > deadline:
+            break
+        time.sleep(1)
+    expect("the audit log has the refused logins", failed, "%d lines" % len(lines))
+    told = [line for line in lines if WRONG[1] in line]
+    expect("and not the password of them", not told, told[:1])
+
+
+def unlimited(nodes):
+    """What the engine's bootstrap checks ask for is what the kernel gives the process."""
+    for name in nodes:
+        pid = on(name, "systemctl", "show", "--property", "MainPID", "--value", "opensearch").strip()
+        limits = on(name, "sudo", "cat", "/proc/%s/limits" % pid)
+        rows = {line[:26].strip(): line[26:].split()[:2] for line in limits.splitlines()[1:]}
+        expect("%s: no limit of address space and of a file's size" % name,
+               rows["Max address space"] == rows["Max file size"] == ["unlimited", "unlimited"], rows)
