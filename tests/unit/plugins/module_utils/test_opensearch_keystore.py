@@ -11,7 +11,7 @@ import struct
 import pytest
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.refusal import Refused
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import keystore, truststore
-from ansible_collections.ironrack.cluster.plugins.modules import opensearch_keystore
+from ansible_collections.ironrack.cluster.plugins.modules import java_truststore, opensearch_keystore
 
 KEYS = {"s3.client.default.access_key": "who", "s3.client.default.secret_key": "a-secret"}
 SALT = "00" * 16
@@ -107,3 +107,12 @@ def test_a_trust_store_is_of_its_certificates_alone():
     for bad in ("", "text", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----"):
         with pytest.raises(Refused):
             truststore.jks(bad)
+
+
+def test_it_is_written_once_and_a_check_run_before_there_are_certificates_foresees_it(tmp_path):
+    path = str(tmp_path / "trust.jks")
+    assert java_truststore.run(path, "", True)["changed"] and not (tmp_path / "trust.jks").exists()
+    assert java_truststore.run(path, pem(b"one"), False)["changed_paths"] == [path] and (tmp_path / "trust.jks").stat().st_mode & 0o777 == 0o644
+    assert not java_truststore.run(path, pem(b"one"), False)["changed"] and not java_truststore.run(path, "", True)["changed"]
+    other = java_truststore.run(path, pem(b"other"), True)
+    assert other["changed"] and other["diff"]["before"] != other["diff"]["after"] and b"one" in (tmp_path / "trust.jks").read_bytes()
