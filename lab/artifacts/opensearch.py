@@ -70,15 +70,13 @@ class Distribution:
 
 
 SOCKETS = 'java.net.SocketPermission "*", "connect,resolve"'
+# Without analysis-common: for each new index it asks the JVM for the boundaries of Thai words, whose data the wheel's JVM is built without.
 JARS = {
     "lang-painless": Jar(
         "lang-painless",
         "org.opensearch.painless.PainlessModulePlugin",
         "Scripts in Painless",
         permissions=('java.lang.RuntimePermission "createClassLoader"', 'java.lang.RuntimePermission "getClassLoader"'),
-    ),
-    "analysis-common": Jar(
-        "analysis-common", "org.opensearch.analysis.common.CommonAnalysisModulePlugin", "Analyzers of common languages", extends="lang-painless"
     ),
     "ingest-common": Jar(
         "ingest-common", "org.opensearch.ingest.common.IngestCommonModulePlugin", "Processors of ingest pipelines", extends="lang-painless"
