@@ -99,7 +99,8 @@ def run(module):
 
 def main():
     """Ansible's entry point."""
-    module = AnsibleModule(argument_spec=dict(ARGUMENT_SPEC, indices=dict(type="list", elements="str", default=["*"]), settings=dict(type="dict", required=True)),
+    module = AnsibleModule(argument_spec=dict(ARGUMENT_SPEC, indices=dict(type="list", elements="str", default=["*"]),
+                                              settings=dict(type="dict", required=True)),
                            supports_check_mode=True)
     conclude(module, lambda: run(module))
 

@@ -47,8 +47,8 @@ def spread(address):
         held = {}
         for shard in api.well(address, "GET", "/_cat/shards/%s?format=json" % INDEX):
             held.setdefault(shard["shard"], []).append(zones.get(shard["node"]))
-        expect("both copies of %d shards are in different zones" % len(held), held and all(len(set(found)) == 2 and None not in found for found in held.values()),
-               held)
+        apart = held and all(len(set(found)) == 2 and None not in found for found in held.values())
+        expect("both copies of %d shards are in different zones" % len(held), apart, held)
     finally:
         api.well(address, "DELETE", "/" + INDEX)
 

@@ -52,7 +52,7 @@ def parts(folder, dist, extended):
 
 
 def make(tmp_path, monkeypatch, dist, extended=None):
-    work, out = tmp_path / "work", tmp_path / "work/out"
+    out = tmp_path / "work/out"
     out.mkdir(parents=True)
     sources = tmp_path / "sources"
     sources.mkdir()
