@@ -35,7 +35,6 @@ options:
     description: The secret settings by their full names. A secret is one line.
     type: dict
     required: true
-    no_log: true
   record_file:
     description: Where it is kept what was set. Whoever watches this file restarts a node for other secrets.
     type: path
