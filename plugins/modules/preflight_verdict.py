@@ -53,6 +53,9 @@ options:
       - foreign_etcd
       - container_runtime
       - openssl
+      - opensearch_version
+      - opensearch_name
+      - opensearch_heap
       - same_machine
       - clock
       - version_skew

@@ -156,7 +156,7 @@ def test_a_plan_writes_nothing_and_predicts_what_a_run_changes(site):
 
     done, changed = site.run("site")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(site.written()) == 19
+    assert len(site.written()) == 28
     assert changed == predicted
     assert "Plan for site" not in done.stdout
 

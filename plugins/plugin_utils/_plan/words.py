@@ -90,6 +90,19 @@ def _opensearch(details, _certificates):
     return OPENSEARCH.get(details.get("action"), "OpenSearch would be set to start at boot"), list(details.get("reasons", []))
 
 
+def _keystore(_details, _certificates):
+    return "secret settings of OpenSearch would be written into its keystore", []
+
+
+def _truststore(_details, _certificates):
+    return "the trust store of OpenSearch's JVM would be written", []
+
+
+def _indices(details, _certificates):
+    names = details.get("changed_indices", [])
+    return "settings of %s of OpenSearch would change" % count(len(names), "index", "indices"), list(names)
+
+
 def _kubeadm(details, _certificates):
     rollout = details.get("rollout") or {}
     items = list(rollout.get("steps", [])) + list(rollout.get("files", []))
@@ -157,6 +170,9 @@ BY_ACTION = {
     "ironrack.cluster.kubeconfig": ("kubeconfig", _kubeconfig),
     "ironrack.cluster.mirror_images": ("image", _images("pushed into the mirror's registry")),
     "ironrack.cluster.mirror_sync": ("bundle", _bundle),
+    "ironrack.cluster.java_truststore": ("file", _truststore),
+    "ironrack.cluster.opensearch_index_settings": ("opensearch", _indices),
+    "ironrack.cluster.opensearch_keystore": ("file", _keystore),
     "ironrack.cluster.opensearch_node": ("opensearch", _opensearch),
     "ironrack.cluster.packages": ("package", _packages),
     "ironrack.cluster.pki_bundle": ("certificate", _certificates),

@@ -28,8 +28,9 @@ GROUPS = {"monitoring": ["ops1"], "load_balancers": ["lb1", "lb2"], "etcd": ["cp
 def model(**groups):
     hosts = {name: {"ansible_host": address, "zone": "a"} for name, address in HOSTS.items()}
     engine = {"opensearch-3.4.0": {"version": "3.4.0", "files": []}}
-    derived = derive(hosts, dict(GROUPS, **groups), {"cluster_vip": "10.77.0.10", "opensearch_index_replicas": 0},
-                     {"1.36.4": {"version": "1.36.4", "components": engine}})
+    groups = dict(GROUPS, **groups)
+    values = dict({"cluster_vip": "10.77.0.10"} if groups["load_balancers"] else {}, opensearch_index_replicas=0)
+    derived = derive(hosts, groups, values, {"1.36.4": {"version": "1.36.4", "components": engine}})
     assert not derived.problems, derived.problems
     return derived.model
 
