@@ -159,7 +159,7 @@ def step(component: str) -> Step:
         name=dist.name,
         inputs={
             "distribution": dataclasses.asdict(dist),
-            "jars": {name: dataclasses.asdict(jar) for name, jar in (JARS | {"repository-s3": S3}).items()},
+            "jars": {name: dataclasses.asdict(jar) | {"classname": classname(jar, dist)} for name, jar in (JARS | {"repository-s3": S3}).items()},
             "artifacts": artifacts(dist),
             "sums": (dist.folder / maven.SUMS).read_text(),
             "jvm": (dist.folder / REQUIREMENTS).read_text(),
@@ -222,6 +222,11 @@ def artifact_of(filename: str) -> str:
     return re.sub(r"-\d[^-]*(-[A-Za-z][^-]*)*\.jar$", "", filename)
 
 
+def classname(jar: Jar, dist: Distribution) -> str:
+    """:returns: the class that the engine loads: modules were renamed with 3.0."""
+    return jar.classname if int(dist.version.partition(".")[0]) >= 3 else jar.classname.replace("ModulePlugin", "Plugin")
+
+
 def descriptor(name: str, jar: Jar, dist: Distribution) -> str:
     fields = {
         "name": name,
@@ -229,7 +234,7 @@ def descriptor(name: str, jar: Jar, dist: Distribution) -> str:
         "version": dist.version,
         "opensearch.version": dist.version,
         "java.version": dist.java,
-        "classname": jar.classname,
+        "classname": classname(jar, dist),
         "custom.foldername": "",
         "extended.plugins": jar.extends,
         "has.native.controller": "false",

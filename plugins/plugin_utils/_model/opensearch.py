@@ -15,6 +15,8 @@ MANAGERS, DATA = "opensearch_managers", "opensearch_data"
 FOLDER = "/etc/ironrack/opensearch"
 #: How the release file calls its components of OpenSearch, one for each version.
 COMPONENT = "opensearch-"
+#: The plugin without which a node knows no object store, and does not start with the keys of one.
+S3 = "repository-s3"
 #: The one that S3 clients take where nobody names another.
 REGION = "us-east-1"
 
@@ -84,13 +86,14 @@ def opensearch(plan, release, kubeconfig):
         "urls": [url(host.address, HTTP_PORT) for host in plan.group(DATA)],
         "ca_file": posixpath.join(beside, "opensearch-ca.crt"), "cert_file": posixpath.join(beside, "opensearch-admin.crt"),
         "key_file": posixpath.join(beside, "opensearch-admin.key"), "password_file": posixpath.join(beside, "opensearch-admin-password"),
+        "s3": bool(made) and S3 in versions(release)[version].get("plugins", []),
         "components": {"opensearch": _component(versions(release)[version])} if made else {},
     }
 
 
 def _component(component):
     """:returns: the component as it is installed: its version's folder is the home, without the archive's own one."""
-    return dict(component, files=[dict(item, strip=True) for item in component["files"]])
+    return {"version": component["version"], "files": [dict(item, strip=True) for item in component["files"]]}
 
 
 def object_store(plan, release):
