@@ -26,6 +26,8 @@ from .common import OUTPUT, ROOT, NotProved, hosts_of, playbook, say
 from .needles import Matcher, key_lines
 
 KUBECONFIG = OUTPUT / "kubeconfig"
+#: What the administrator is given, to hold a secret.
+HELD = (KUBECONFIG.name, "opensearch-admin.key", "opensearch-admin-password")
 SEARCH_LIMIT, WATCH_LIMIT = 600, 1500
 CACHE = OUTPUT / "secrets-facts"
 # Searched by itself; and the folder in which inventories/lab-own keeps the password of its registry.
@@ -34,6 +36,15 @@ CONTROLLER = "controller"
 HOST_KINDS = ("log files", "temporary files", "journal", "command lines", "environments")
 CONTROLLER_KINDS = ("run logs and diffs", "reports", "fact caches", "temporary files", "command lines", "environments")
 REPORTS = (".html", ".json")
+#: Of a group: what has to be collected. Those of every inventory have no group.
+PARTS = {
+    "": ("service-ca.key",),
+    "control_plane": ("kubernetes-ca.key", "front-proxy-ca.key", "/sa.key", "admin.key", "encryption-keyring.json key1", "/etc/kubernetes/pki/ca.key",
+                      "admin kubeconfig"),
+    "etcd": ("etcd-ca.key", "/etc/etcd/pki/member.key"),
+    "opensearch_data": ("opensearch-ca.key", "opensearch-admin.key", "/etc/opensearch/node.key", "opensearch-admin.password", "opensearch-metrics.password"),
+    "object_store": ("object-store-account.password", "/etc/ironrack/object-store/server.key"),
+}
 
 
 def program(request):
@@ -63,8 +74,16 @@ def registry_password(inventory):
     return told.get("password", "") if isinstance(told, dict) else ""
 
 
+def parts(hosts):
+    """:returns: of which secrets one has to be collected at least, by the groups that an inventory has."""
+    groups = {group for entry in hosts.values() for group in entry["groups"]}
+    return [part for group, names in PARTS.items() if group in groups or not group for part in names]
+
+
 def of_the_cluster(inventory):
     """:returns: {label: [secrets]} that no host's files tell: the bootstrap tokens, the registry's password, the administrator's key."""
+    if not any("control_plane" in entry["groups"] for entry in hosts_of(inventory).values()):
+        return {}
     found = {"admin kubeconfig": key_lines(base64.b64decode(next(
         line.split(": ", 1)[1] for line in KUBECONFIG.read_text().splitlines() if line.strip().startswith("client-key-data: "))).decode())}
     core = client.CoreV1Api(config.new_client_from_config(str(KUBECONFIG)))
@@ -83,8 +102,7 @@ def collected(inventory, hosts):
     found = {"%s:%s" % (host, label): values for host, answer in answers.items()
              for label, values in secrets_host.unpacked(answer).items()}
     found.update(of_the_cluster(inventory))
-    for part in ("kubernetes-ca.key", "etcd-ca.key", "front-proxy-ca.key", "service-ca.key", "/sa.key", "admin.key", "encryption-keyring.json key1",
-                 "/etc/kubernetes/pki/ca.key", "/etc/etcd/pki/member.key", "admin kubeconfig"):
+    for part in parts(hosts):
         if not any(part in label for label in found):
             raise NotProved("no %s was collected: a scan that does not know it says nothing about it" % part)
     return found
@@ -157,7 +175,7 @@ def here(matcher):
     """:returns: kind -> what was found on this machine, but in what is there to hold a secret."""
     logs, reports = {"labels": {}, "bytes": 0, "looked_at": 0}, {"labels": {}, "bytes": 0, "looked_at": 0}
     for path in sorted(OUTPUT.rglob("*")):
-        if not path.is_file() or path == KUBECONFIG or KEEPERS & set(path.parents):
+        if not path.is_file() or (path.parent == OUTPUT and path.name in HELD) or KEEPERS & set(path.parents):
             continue
         with path.open("rb") as stream:
             found, size = matcher.find_in(stream)

@@ -20,7 +20,8 @@ import time
 from tests.scenarios.needles import Matcher, key_lines
 
 KEYS = ("/etc/ironrack/pki/*.key", "/etc/ironrack/*.key", "/etc/etcd/pki/*.key", "/etc/kubernetes/pki/*.key", "/etc/kubernetes/pki/etcd/*.key",
-        "/var/lib/kubelet/pki/*.pem")
+        "/var/lib/kubelet/pki/*.pem", "/etc/opensearch/*.key", "/etc/ironrack/object-store/*.key")
+PASSWORDS = ("/etc/ironrack/pki/*.password",)
 KUBECONFIGS = "/etc/kubernetes/*.conf"
 KEYRING = "/etc/ironrack/pki/encryption-keyring.json"
 LOGS, TEMPORARY = ("/var/log",), ("/root/.ansible", "/home/*/.ansible", "/tmp", "/var/tmp")
@@ -41,6 +42,7 @@ def texts(patterns):
 def collect():
     """:returns: {label: [secrets]} of this host: the lines of its private keys, also of those in kubeconfigs, and the keys of etcd's data."""
     found = {path: key_lines(text) for path, text in texts(KEYS).items()}
+    found.update({path: [text.strip()] for path, text in texts(PASSWORDS).items()})
     for path, text in texts([KUBECONFIGS]).items():
         for line in text.splitlines():
             name, _colon, value = line.strip().partition(": ")

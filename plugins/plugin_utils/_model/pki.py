@@ -109,7 +109,7 @@ def _of_opensearch(plan):
 
 def _passwords(plan):
     """:returns: passwords that are made once: of OpenSearch's first users, and the object store's key, which every node of OpenSearch is told."""
-    return (["opensearch-admin", "opensearch-metrics"] if opensearch_nodes(plan) else []) + (["object-store-root"] if plan.group("object_store") else [])
+    return (["opensearch-admin", "opensearch-metrics"] if opensearch_nodes(plan) else []) + (["object-store-account"] if plan.group("object_store") else [])
 
 
 def _pair(path, source):

@@ -90,6 +90,6 @@ def production_object_store_in_another_zone(plan, releases):
     zones = data_zones(plan)
     for host in plan.group("object_store"):
         if _is_production(plan) and zones and set(zones) == {host.values["zone"]} and host.values["zone"]:
-            yield ("host %s" % host.name, "the object store stands in zone %s, as all data nodes do: a fire there takes the snapshots too" % (
-                host.values["zone"]),
+            what = "the object store stands in zone %s, as all data nodes do: a fire there takes the snapshots too" % host.values["zone"]
+            yield ("host %s" % host.name, what,
                    "an object store in another zone than all data (cluster_profile: production)", "put it, or some of the data, into another zone")
