@@ -12,6 +12,8 @@ from collections import namedtuple
 #: One line of ``_cat/shards``. ``node`` is empty where it is on none; of one that moves, it is the node that it leaves.
 Shard = namedtuple("Shard", ("index", "number", "primary", "state", "node"))
 
+#: States of a copy that serves; one that moves serves until it is where it goes.
+ACTIVE = ("STARTED", "RELOCATING")
 #: What an allocation decider of the engine means by its no.
 DECIDERS = {
     "awareness": "its zone has as many copies as awareness allows",
@@ -55,6 +57,27 @@ def unassigned(shards):
 def left_on(shards, nodes):
     """:returns: name -> those that each of ``nodes`` still holds, all nodes among them."""
     return {name: [one for one in shards if one.node == name] for name in nodes}
+
+
+def only_on(shards, node):
+    """:returns: those whose one copy that can serve is on a node: without it nobody has their documents."""
+    active = {}
+    for one in shards:
+        if one.state in ACTIVE:
+            active.setdefault((one.index, one.number), []).append(one)
+    return sorted(copies[0] for copies in active.values() if {one.node for one in copies} == {node})
+
+
+def waits_for_version(explanation):
+    """:param explanation: an answer of ``_cluster/allocation/explain`` about a shard on no node.
+
+    :returns: whether some node would take it if only its version were not older than that of the primary's node.
+    """
+    if explanation.get("can_allocate") != "no":
+        return False
+    said = [{one.get("decider") for one in node.get("deciders") or [] if one.get("decision") == "NO"}
+            for node in explanation.get("node_allocation_decisions") or []]
+    return {"node_version"} in said
 
 
 def name_of(shard):

@@ -104,6 +104,16 @@ def read_shards(client):
         "GET", "/_cat/shards", params={"format": "json", "h": "index,shard,prirep,state,node"}, what="the question for its shards"))
 
 
+def explanation(client, shard, node=None):
+    """:returns: the engine's word on one shard; None where it may have been placed, or be gone, since it was listed.
+
+    :param node: the name of the node that it is to leave; None where it is on none.
+    """
+    body = dict({"index": shard.index, "shard": shard.number, "primary": shard.primary}, **({"current_node": node} if node else {}))
+    status, answer = client.request("GET", "/_cluster/allocation/explain", body=body)
+    return answer if status == 200 else None
+
+
 def explain(client, shards, node=None):
     """:returns: a sentence about each of the first few of ``shards``, and one about how many more there are.
 
@@ -111,10 +121,8 @@ def explain(client, shards, node=None):
     """
     told = []
     for shard in shards[:EXPLAINED]:
-        body = dict({"index": shard.index, "shard": shard.number, "primary": shard.primary}, **({"current_node": node} if node else {}))
-        status, answer = client.request("GET", "/_cluster/allocation/explain", body=body)
-        # It may have been placed, or be gone, since it was listed.
-        told.append("%s: %s" % (allocation.name_of(shard), allocation.why(answer) if status == 200 else "no longer there, or not to be explained"))
+        answer = explanation(client, shard, node)
+        told.append("%s: %s" % (allocation.name_of(shard), allocation.why(answer) if answer else "no longer there, or not to be explained"))
     if len(shards) > EXPLAINED:
         told.append("and %d more" % (len(shards) - EXPLAINED))
     return told

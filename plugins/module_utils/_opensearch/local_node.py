@@ -116,8 +116,10 @@ class LocalNode:
             return False, state + ", the old process"
         # systemd starts it anew after each failure; the first one says it all.
         if shown.get("ActiveState") == "failed" or shown.get("NRestarts", "0") not in ("", "0"):
-            raise WaitTimeout("OpenSearch on %s did not start: its process ended with status %s" % (
-                self._params["name"], shown.get("ExecMainStatus", "?")))
+            # Once systemd has started the next one, the status is no longer that of the one which failed.
+            status = shown.get("ExecMainStatus", "")
+            raise WaitTimeout("OpenSearch on %s did not start: its process ended%s" % (
+                self._params["name"], " with status %s" % status if status not in ("", "0") else ""))
         return self._probe(self._params["address"], self._params["port"]), state + ", nothing listens yet"
 
     def _remember(self):

@@ -35,7 +35,8 @@ def opensearch_version(probe, wants):
     seen = probe["opensearch"]
     if _is_node(wants) and seen["formed"] and seen["version"] and seen["version"] != wants.opensearch["version"]:
         yield ("its OpenSearch is %s, and %s is asked for" % (seen["version"], wants.opensearch["version"]), "the version that the cluster has",
-               "set cluster_opensearch_version to %s: an upgrade restarts one node after the other in an order, and site.yml has none" % seen["version"])
+               "run opensearch_upgrade, which restarts one node after the other in an order that site.yml has not, or set cluster_opensearch_version to %s" % (
+                   seen["version"]))
 
 
 def opensearch_name(probe, wants):

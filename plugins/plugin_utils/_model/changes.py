@@ -77,8 +77,8 @@ CLUSTER = {
                                             "which the run says; switched off, it is refused until encryption_rotate.yml has unsealed everything"),
     "cluster_encryption_resources": (BY_HAND, "encryption_rotate.yml adds a kind to what is sealed; none is taken away"),
     "cluster_opensearch_name": (REFUSED, "nodes of one name do not join those of another (preflight: opensearch_name)"),
-    "cluster_opensearch_version": (REFUSED, "an upgrade has an order of its own, and an older version reads no index of a newer one (preflight: "
-                                            "opensearch_version)"),
+    "cluster_opensearch_version": (REFUSED, "by site; `opensearch_upgrade` rolls a newer one out, in an order of its own; an older version reads no index of a "
+                                            "newer one (preflight: opensearch_version)"),
     "opensearch_index_replicas": (NO_EFFECT, "what the preflight asks of the layout; an index has the copies that it was made with"),
     "opensearch_heap": (ROLLED_OUT, _OPENSEARCH),
     "cluster_packages_from_mirror": (ROLLED_OUT, "the hosts' apt source"),
@@ -199,6 +199,7 @@ ROLES = {
     "opensearch_backup_max_age": (NO_EFFECT, _RUN),
     "opensearch_backup_min_count": (NO_EFFECT, _RUN),
     "opensearch_backup_failed_max_age": (NO_EFFECT, _RUN),
+    "opensearch_backup_clock_tolerance": (NO_EFFECT, _RUN),
     "opensearch_backup_dry_run": (NO_EFFECT, _RUN),
     "opensearch_backup_timeout": (NO_EFFECT, _RUN),
     "opensearch_backup_snapshot": (NO_EFFECT, _RUN),
@@ -221,6 +222,9 @@ ROLES = {
     "opensearch_delayed_timeout": (ROLLED_OUT, "each index, before nodes are restarted the next time"),
     "opensearch_restart_status": (NO_EFFECT, _RUN),
     "opensearch_wait": (NO_EFFECT, _RUN),
+    "opensearch_drain_wait": (NO_EFFECT, _RUN),
+    "opensearch_upgrade_repository": (NO_EFFECT, _RUN),
+    "opensearch_upgrade_snapshot_max_age": (NO_EFFECT, _RUN),
     "node_reset_pki": (NO_EFFECT, "what reset.yml takes away"),
     "pod_access_resolver_port": (ROLLED_OUT, "the local CoreDNS, with a restart. Give nginx_upstream the same as `resolver`"),
     "pod_access_silence": (ROLLED_OUT, _GUARD),

@@ -35,6 +35,7 @@ KEPT = {
     "ironrack.cluster.mirror_sync": ("sent", "removed", "bytes"),
     "ironrack.cluster.opensearch_index_settings": ("changed_indices",),
     "ironrack.cluster.opensearch_node": ("action", "reasons"),
+    "ironrack.cluster.opensearch_node_exclusion": ("excluded",),
     "ironrack.cluster.packages": ("installed",),
     "ironrack.cluster.units": ("units",),
     "ironrack.cluster.web_login": ("changed_paths",),

@@ -103,6 +103,11 @@ def _indices(details, _certificates):
     return "settings of %s of OpenSearch would change" % count(len(names), "index", "indices"), list(names)
 
 
+def _exclusion(details, _certificates):
+    names = details.get("excluded", [])
+    return "OpenSearch would place no shard on %s" % count(len(names), "node") if names else "OpenSearch would place shards on all nodes", list(names)
+
+
 def _kubeadm(details, _certificates):
     rollout = details.get("rollout") or {}
     items = list(rollout.get("steps", [])) + list(rollout.get("files", []))
@@ -172,6 +177,7 @@ BY_ACTION = {
     "ironrack.cluster.mirror_sync": ("bundle", _bundle),
     "ironrack.cluster.java_truststore": ("file", _truststore),
     "ironrack.cluster.opensearch_index_settings": ("opensearch", _indices),
+    "ironrack.cluster.opensearch_node_exclusion": ("opensearch", _exclusion),
     "ironrack.cluster.opensearch_keystore": ("file", _keystore),
     "ironrack.cluster.opensearch_node": ("opensearch", _opensearch),
     "ironrack.cluster.packages": ("package", _packages),

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import configparser
+import json
 import pathlib
 import re
 import shutil
@@ -17,8 +18,9 @@ from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.model impo
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 ROLE = ROOT / "roles" / "opensearch"
-COMPONENTS = {"opensearch-" + version: {"version": version, "files": [{"file": "opensearch-%s-linux-x64.tar.gz" % version, "unpack": True}]}
-              for version in ("3.4.0", "2.19.4")}
+COMPONENTS = {
+    "opensearch-" + version: {"version": version, "files": [{"file": "opensearch-%s-linux-x64.tar.gz" % version, "unpack": True}], "plugins": plugins}
+    for version, plugins in (("3.4.0", ["repository-s3"]), ("2.19.4", []))}
 COMPONENTS["versitygw"] = {"version": "1.8.0", "files": [{"file": "versitygw_v1.8.0_Linux_x86_64.tar.gz", "unpack": True}]}
 KNOWN = yaml.safe_load((ROOT / "playbooks/vars/releases/1.36.4.yml").read_text())
 RELEASE = dict(KNOWN, components=dict(KNOWN["components"], **COMPONENTS))
@@ -27,7 +29,7 @@ NODES = ["os1", "os2", "os3"]
 GROUPS = {"mirror": ["ops1"], "object_store": ["ops1"], "opensearch_managers": NODES, "opensearch_data": NODES}
 PKI = {"files": {"opensearch-%s.%s" % (name, end): "%s of %s\n" % (end, name) for name in ("admin", "metrics", "ca")
                  for end in ("crt", "key", "password", "bcrypt")}}
-PKI["files"].update({"object-store-root.password": "sesame\n", "object-store-ops1.crt": "x", "object-store-ops1.key": "y"})
+PKI["files"].update({"object-store-account.password": "sesame\n", "object-store-ops1.crt": "x", "object-store-ops1.key": "y"})
 LOOKED = {"preflight_host": {"probe": {"memory_mib": 16000}}}
 
 
@@ -219,14 +221,28 @@ def test_who_said_what_and_whose_turn_it_is(value):
     assert value("__opensearch_expected") == 3
 
 
-def test_a_node_is_restarted_only_between_two_looks_at_all_of_them():
-    tasks = yaml.safe_load((ROLE / "tasks" / "restart.yml").read_text())
-    assert [next(key for key in task if key.startswith("ironrack")).rpartition(".")[2] for task in tasks] == [
-        "opensearch_health", "opensearch_node", "opensearch_health"]
-    assert tasks[1]["ironrack.cluster.opensearch_node"]["restart"] is True and tasks[1]["delegate_to"] == "{{ opensearch_turn }}"
-    others = [task for name in ("main", "again", "turns") for task in yaml.safe_load((ROLE / "tasks" / (name + ".yml")).read_text())]
+def modules_of(name):
+    """:returns: the modules that a file of tasks calls, in their order, with those of the files that it takes in."""
+    found = []
+    for task in yaml.safe_load((ROLE / "tasks" / (name + ".yml")).read_text()):
+        if "ansible.builtin.import_tasks" in task:
+            found += modules_of(task["ansible.builtin.import_tasks"][:-len(".yml")])
+        else:
+            found += [(key.rpartition(".")[2], task[key], task) for key in task if key.startswith("ironrack")]
+    return found
+
+
+@pytest.mark.parametrize("name, between", [("restart", []), ("upgrade_node", ["files"])])
+def test_a_node_is_restarted_only_between_two_looks_at_all_of_them(name, between):
+    called = modules_of(name)
+    assert [module for module, _options, _task in called] == ["opensearch_health", "opensearch_flush"] + between + ["opensearch_node", "opensearch_health"]
+    assert called[0][1]["stopping"] == "{{ opensearch_turn }}" and "stopping" not in called[-1][1]
+    _module, options, task = called[-2]
+    assert options["restart"] is True and task["delegate_to"] == "{{ opensearch_turn }}"
+    others = [options for file in ("main", "again", "turns", "upgrade", "upgraded") for module, options, _task in modules_of(file)
+              if module == "opensearch_node"]
     # Nobody else may: not even a run that takes the turns of several hosts at once.
-    assert not any("restart" in (task.get("ironrack.cluster.opensearch_node") or {}) for task in others)
+    assert others and not any("restart" in options for options in others)
 
 
 def test_data_nodes_come_first_and_the_elected_manager_last(value):
@@ -260,11 +276,13 @@ def test_the_firewall_lets_in_whom_the_port_matrix_names(rendered, client, api):
 def test_the_object_store(rendered, value):
     unit = rendered("ironrack-object-store.service.j2", "ops1", role="object_store")
     assert "--port 10.77.0.5:7070 --region us-east-1" in unit and "posix /var/lib/object-store/data\n" in unit
-    assert "sesame" not in unit and "EnvironmentFile=/etc/ironrack/object-store/root.env\n" in unit
-    assert "ROOT_SECRET_ACCESS_KEY=sesame\n" in rendered("root.env.j2", "ops1", role="object_store")
+    assert "sesame" not in unit and "EnvironmentFile=-/run/ironrack-object-store/root.env\n" in unit
     files = {entry["path"]: entry for entry in value("__object_store_files + __object_store_bucket_files", "ops1", role="object_store",
                                                      object_store_buckets=["opensearch", "logs"])}
-    assert (files["/etc/ironrack/object-store/root.env"]["mode"], files["/etc/ironrack/object-store/root.env"]["secret"]) == ("0600", True)
+    users = files["/var/lib/object-store/iam/users.json"]
+    assert (users["mode"], users["owner"], users["secret"]) == ("0600", "object-store", True)
+    account = json.loads(users["content"])["accessAccounts"]["ironrack"]
+    assert (account["access"], account["secret"], account["role"]) == ("ironrack", "sesame", "admin")
     assert files["/var/lib/object-store/data/logs"] == {
         "path": "/var/lib/object-store/data/logs", "state": "directory", "mode": "0700", "owner": "object-store", "group": "object-store"}
     watched = value("__object_store_units", "ops1", role="object_store")[0]["watch"]

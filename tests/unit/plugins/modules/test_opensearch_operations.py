@@ -9,7 +9,8 @@ import threading
 
 import pytest
 
-from ansible_collections.ironrack.cluster.plugins.modules import opensearch_cluster_settings, opensearch_health, opensearch_info
+from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import reading
+from ansible_collections.ironrack.cluster.plugins.modules import opensearch_cluster_settings, opensearch_flush, opensearch_health, opensearch_info
 from ansible_collections.ironrack.cluster.plugins.modules import opensearch_index_settings, opensearch_node_exclusion
 from ansible_collections.ironrack.cluster.tests.unit.plugins.modules.opensearch_calls import (
     NOBODY, absent_without_a_cluster, call_fixture, engine_fixture, settles)
@@ -78,6 +79,39 @@ def test_a_settled_cluster_is_one(engine, call):
     assert (result["settled"], result["changed"], result["lacking"]) == (True, False, []) and result["health"]["status"] == "green"
     engine.health.update(status="yellow", unassigned_shards=1)
     assert call(opensearch_health, nodes=3, wait=5, status="yellow")["settled"]
+
+
+def test_a_node_is_spared_where_each_shard_is_elsewhere_too_and_no_snapshot_runs(engine, call):
+    engine.answers[("GET", "/_snapshot/_status")] = (200, {"snapshots": [{"repository": "backups", "snapshot": "hourly-1"}]})
+    engine.rows = [shard("logs-1", 0, True, "STARTED", "os1"), shard("logs-1", 0, False, "STARTED", "os2"), shard("logs-2", 0, True, "STARTED", "os1")]
+    failed = call(opensearch_health, nodes=3, wait=0, stopping="os1")
+    assert failed["lacking"] == ["snapshot backups/hourly-1 is running", "only os1 has primary 0 of logs-2"]
+    engine.answers[("GET", "/_snapshot/_status")] = (200, {"snapshots": []})
+    assert call(opensearch_health, nodes=3, wait=0, stopping="os2")["settled"]
+    assert call(opensearch_health, nodes=3, wait=0, stopping="os1")["lacking"] == ["only os1 has primary 0 of logs-2"]
+    engine.health.update(number_of_data_nodes=1)
+    assert call(opensearch_health, nodes=3, wait=0, stopping="os1")["settled"]
+
+
+def test_copies_that_wait_for_an_upgrade_are_told_and_not_waited_for(engine, call):
+    engine.health.update(status="yellow", unassigned_shards=1)
+    engine.rows = [shard("logs-1", 0, True, "STARTED", "os1"), shard("logs-1", 0, False, "UNASSIGNED")]
+    engine.explanations = {("logs-1", 0, False): {"can_allocate": "no", "node_allocation_decisions": [
+        {"node_name": "os2", "deciders": [{"decider": "node_version", "decision": "NO", "explanation": "long"}]}]}}
+    result = call(opensearch_health, nodes=3, wait=0, mixed_versions=True)
+    assert result["settled"] and result["waiting_for_version"] == ["replica 0 of logs-1"]
+    assert call(opensearch_health, nodes=3, wait=0)["lacking"] == ["status: yellow, not green (shards unassigned: 1)"]
+    engine.explanations[("logs-1", 0, False)]["node_allocation_decisions"][0]["deciders"][0]["decider"] = "disk_threshold"
+    assert call(opensearch_health, nodes=3, wait=0, mixed_versions=True)["failed"]
+    engine.health.update(status="red")
+    assert call(opensearch_health, nodes=3, wait=0, mixed_versions=True)["failed"]
+
+
+def test_a_flush_asks_once_and_in_a_check_run_not_at_all(engine, call):
+    engine.answers[("POST", "/*/_flush")] = (200, {"_shards": {"total": 4, "successful": 3, "failed": 1}})
+    assert call(opensearch_flush, check=True)["shards"] is None and not engine.asked
+    result = call(opensearch_flush)
+    assert (result["changed"], result["shards"]) == (False, {"total": 4, "successful": 3, "failed": 1})
 
 
 def test_a_cluster_gets_settled_after_nodes_without_a_manager(engine, call):
@@ -154,7 +188,7 @@ def test_what_a_cluster_is_made_of(engine, call):
         ("GET", "/_cat/cluster_manager"): (200, [{"id": "i1", "host": "192.0.2.1", "ip": "192.0.2.1", "node": "os1"}]),
         ("GET", "/_nodes/jvm,plugins,process"): (200, {"nodes": {"i1": node}}), ("GET", "/_nodes/stats/os,fs"): (200, {"nodes": {}}),
         ("GET", "/_cat/indices"): (200, [{"index": "logs-1", "status": "open", "health": "green", "pri": "1", "rep": "1", "docs.count": "5"}]),
-        ("GET", "/_all/_settings/" + opensearch_info.OF_INDICES): (200, {"logs-1": {"settings": {"index.version.created_string": "2.19.4"}}})}
+        ("GET", "/_all/_settings/" + reading.OF_INDICES): (200, {"logs-1": {"settings": {"index.version.created_string": "2.19.4"}}})}
     result = call(opensearch_info)
     assert (result["changed"], result["elected_manager"], result["nodes"][0]["zone"]) == (False, "os1", "a")
     assert result["settings"] == {"persistent": {"a.b": "1"}, "transient": {}} and result["indices"][0]["created_by_version"] == "2.19.4"
