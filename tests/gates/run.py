@@ -34,7 +34,8 @@ SCENARIOS = ("default",)
 # cores and memory are shared with strangers takes twice the time of a quiet one, and all of them would not fit.
 BY_TURNS = ("kills", "small", "own_parts", "etcd_apart")
 # What `make test` has no time for: `make long`, before a release. Those by turns are part of it.
-LONG = ("ipv6", "kills_everywhere", "kills_join", "changes", "encryption_late", "releases", "releases_long", "opensearch")
+LONG = ("ipv6", "kills_everywhere", "kills_join", "changes", "encryption_late", "releases", "releases_long", "opensearch", "opensearch_upgrade",
+        "opensearch_dedicated")
 
 
 class GateError(Exception):

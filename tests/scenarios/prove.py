@@ -19,7 +19,7 @@ from pathlib import Path
 from . import changes, encryption, hardening, host_faults, kill_chain, llm_image, midway, operate, own_parts, secrets
 from .common import OUTPUT, NotProved, compare, playbook, say
 from .files import everything, nothing_changed
-from .opensearch import backup, faults as opensearch_faults, restart, up as opensearch_up
+from .opensearch import backup, bench as opensearch_bench, faults as opensearch_faults, replace, restart, up as opensearch_up, upgrade as opensearch_upgrade
 from .releases import alerts, budget, canary, killed, outages, pipeline, pipeline_hindered, serving, swap, switches, up
 
 MOST_ON_A_HOST = 20
@@ -148,7 +148,12 @@ STEPS = {
     "release-pipeline-balancer-away": pipeline_hindered.release_pipeline_balancer_away,
     "opensearch-up": opensearch_up.opensearch_up, "opensearch-restart": restart.opensearch_restart,
     "opensearch-restart-killed": restart.opensearch_restart_killed,
+    "opensearch-old": opensearch_upgrade.opensearch_old, "opensearch-upgrade": opensearch_upgrade.opensearch_upgrade,
+    "opensearch-upgrade-hindered": opensearch_upgrade.opensearch_upgrade_hindered,
+    "opensearch-bench": opensearch_bench.opensearch_bench,
+    "opensearch-node-replace": replace.opensearch_node_replace,
     "opensearch-backup": backup.opensearch_backup, "opensearch-damaged": backup.opensearch_damaged,
+    "opensearch-retention": backup.opensearch_retention,
     "opensearch-faults": opensearch_faults.opensearch_faults,
 }
 

@@ -15,6 +15,8 @@ from ..common import OUTPUT, NotProved, hosts_of
 
 PORT, NODES_PORT = 9200, 9300
 CA, CERT, KEY, PASSWORD = (OUTPUT / name for name in ("opensearch-ca.crt", "opensearch-admin.crt", "opensearch-admin.key", "opensearch-admin-password"))
+#: Seconds for a connection to come about: a host without power does not even refuse one.
+CONNECT = 2
 #: status: of HTTP; body: what was in the answer, parsed where it is JSON; seconds: from the request to its end.
 Answer = namedtuple("Answer", "status body seconds")
 
@@ -46,8 +48,10 @@ def ask(address, method, path, body=None, *, user=None, tls=None, timeout=30):
     if user:
         headers["Authorization"] = "Basic " + base64.b64encode(":".join(user).encode()).decode()
     begun = time.monotonic()
-    connection = http.client.HTTPSConnection(address, PORT, timeout=timeout, context=tls or context(certificate=user is None))
+    connection = http.client.HTTPSConnection(address, PORT, timeout=min(CONNECT, timeout), context=tls or context(certificate=user is None))
     try:
+        connection.connect()
+        connection.sock.settimeout(timeout)
         connection.request(method, path, body if body is None or isinstance(body, str) else json.dumps(body), headers)
         answer = connection.getresponse()
         text = answer.read().decode()

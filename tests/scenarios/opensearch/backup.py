@@ -15,6 +15,9 @@ INDEX, ALIAS, REPOSITORY = "lab-books", "lab-library", "ironrack"
 DOCUMENTS, BULK, PAGE = 20000, 2000, 2000
 UNIT, FOLDER = "ironrack-object-store", "/var/lib/object-store/data/opensearch"
 PROVE = {"opensearch_backup_prove_every": 0}
+#: Of the series that retention is shown on: its slot, and how old one has to be to go, in seconds; how many proved ones have to be newer.
+PREFIX, SLOT, OLD, KEEP = "lab", 60, 61, 2
+BROKEN = "lab-broken"
 
 
 def fill(address):
@@ -132,3 +135,80 @@ def opensearch_damaged(inventory):
     time.sleep(1)
     say("opensearch-damaged: 4 KiB of a blob overwritten: found in %.0f s, no alias moved (%s); object store gone: %s; with the blob as it was, "
         "the same restore in %.0f s" % (damaged, said, without, mended))
+
+
+def series(address):
+    """:returns: [(name, state)] of the snapshots of the series that the step takes, oldest first."""
+    listed = api.well(address, "GET", "/_snapshot/%s/_all" % REPOSITORY, timeout=60)["snapshots"]
+    return [(one["snapshot"], one["state"]) for one in sorted(listed, key=lambda one: one["start_time_in_millis"]) if one["snapshot"].startswith(PREFIX + "-")]
+
+
+def slot(inventory, record, **more):
+    """Take the snapshot of the present slot, and delete what is old. :returns: (status, text) of the run."""
+    words = dict(dict(PROVE, opensearch_backup_prefix=PREFIX, opensearch_backup_slot=SLOT, opensearch_backup_indices=[INDEX], opensearch_backup_max_age=OLD,
+                      opensearch_backup_failed_max_age=OLD, opensearch_backup_min_count=KEEP,
+                      opensearch_backup_clock_tolerance=1), **more)
+    status, _seconds, _counts, _followed, log = attempt(inventory, "opensearch_backup", "-e", json.dumps(words), record=record)
+    return status, " ".join(log.read_text().split())
+
+
+def opensearch_retention(inventory):
+    """On the real repository: a slot has one snapshot, a PARTIAL one counts for nothing, what goes leaves enough newer ones that are proved.
+
+    A failed proof stops all of it.
+    """
+    first = next(iter(api.nodes(inventory).values()))
+    store = next(name for name, entry in hosts_of(inventory).items() if "object_store" in entry["groups"])
+    fill(first)
+    begun, had, gone = time.time(), [], []
+    for number in range(4):
+        time.sleep(max(0, begun + number * (SLOT + 5) - time.time()))
+        partial = number == 1
+        if partial:
+            api.well(first, "PUT", "/%s?wait_for_active_shards=0" % BROKEN, {"settings": {"index.routing.allocation.require._name": "nobody"}})
+        more = {"opensearch_backup_indices": [INDEX, BROKEN], "opensearch_backup_allow_partial": True, "opensearch_backup_prove_every": 10 ** 9}
+        status, text = slot(inventory, "opensearch-retention-%d" % number, **(more if partial else {}))
+        if partial:
+            api.well(first, "DELETE", "/" + BROKEN)
+        now = series(first)
+        left = [one for one in had if one not in now]
+        gone += left
+        if status or not now or now[-1] in had:
+            raise NotProved("run %d of the series ended with %d, and the series is %s: %s" % (number, status, now, text[-1200:]))
+        newer = [state for _name, state in now].count("SUCCESS")
+        if left and newer < KEEP:
+            raise NotProved("%s went, and %s is left" % (left, now))
+        had = now
+    if not gone or not any(state == "PARTIAL" for _name, state in gone + had):
+        raise NotProved("of the series nothing went (%s), or none of it was PARTIAL: %s" % (gone, had))
+    twice = [slot(inventory, "opensearch-retention-twice-%d" % number, opensearch_backup_dry_run=True)[0] for number in range(2)]
+    after = series(first)
+    if any(twice) or len(after) > len(had) + 2:
+        raise NotProved("two runs in a slot ended with %s and left %s, before %s" % (twice, after, had))
+    stopped = damaged_proof(inventory, first, store)
+    say("opensearch-retention: %d snapshots of a series, one of them PARTIAL; %s went, each with %d newer ones proved; %s" % (
+        len(gone) + len(had), ", ".join("%s (%s)" % one for one in gone), KEEP, stopped))
+
+
+def damaged_proof(inventory, first, store):
+    """A snapshot whose proof fails: nothing is deleted from then on, and it says why. :returns: a sentence."""
+    fill(first)
+    begun = time.time()
+    time.sleep(SLOT)
+    before = series(first)
+    status, text = slot(inventory, "opensearch-retention-whole", opensearch_backup_dry_run=True, opensearch_backup_prove_every=10 ** 9)
+    taken = [one for one in series(first) if one not in before]
+    blob = on(store, "sudo", "find", FOLDER, "-path", "*/indices/*", "-name", "__*", "-size", "+100k", "-newermt", "@%d" % begun, "-print", "-quit").strip()
+    if status or not taken or not blob:
+        raise NotProved("no snapshot to be damaged: %s, %s, %s: %s" % (status, taken, blob, text[-800:]))
+    on(store, "sudo", "dd", "if=/dev/zero", "of=" + blob, "bs=1024", "seek=8", "count=4", "conv=notrunc")
+    held = series(first)
+    status, text = slot(inventory, "opensearch-retention-damaged", opensearch_backup_slot=86400)
+    if not status or [one for one in held if one not in series(first)]:
+        raise NotProved("with a damaged blob the run ended with %d, and the series is %s, before %s: %s" % (status, series(first), held, text[-1200:]))
+    said = text[text.rfind("[ERROR]"):][:260] if "[ERROR]" in text else "without an error"
+    later, text = slot(inventory, "opensearch-retention-stopped", opensearch_backup_prove_every=10 ** 9)
+    if "could not be restored in its proof" not in text or [one for one in held if one not in series(first)]:
+        raise NotProved("after a failed proof it ended with %d and does not say that nothing is deleted; the series is %s: %s" % (
+            later, series(first), text[-1500:]))
+    return "a damaged blob: the proof failed (%s), and nothing was deleted by it or after it" % said

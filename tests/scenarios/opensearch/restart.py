@@ -88,12 +88,12 @@ def is_down(address):
     return False
 
 
-def killed_run(inventory, words, number, waiting):
-    """Run the playbook until one of the nodes that are waited for is down, and kill it then.
+def killed_run(inventory, name, words, number, waiting):
+    """Run a playbook until one of the nodes that are waited for is down, and kill it then.
 
     :returns: the node's name; None where the run ended before.
     """
-    with Run(inventory, "opensearch_restart", "opensearch-restart-killed-%d" % number, words) as run:
+    with Run(inventory, name, "%s-killed-%d" % (name.replace("_", "-"), number), words) as run:
         begun = time.monotonic()
         while run.alive():
             down = next((name for name, address in waiting.items() if is_down(address)), None)
@@ -117,7 +117,7 @@ def opensearch_restart_killed(inventory):
     with Writer(nodes.values(), INDEX) as writer:
         time.sleep(2)
         while waiting:
-            down = killed_run(inventory, words, len(hit) + 1, waiting)
+            down = killed_run(inventory, "opensearch_restart", words, len(hit) + 1, waiting)
             if down is None:
                 break
             hit.append(down)
