@@ -240,6 +240,12 @@ class BackupApi:
             raise self.client.refusal(status, answer, "reading the health of %s" % index)
         return (answer.get("indices") or {}).get(index)
 
+    def red(self, names):
+        """:returns: those of some indices of which a shard has no copy: what asks them for their documents gets no answer, or not all of it."""
+        answer = self.get("/_cluster/health", "reading the health of the indices", {"level": "indices", "timeout": "2s"}) or {}
+        told = answer.get("indices") or {}
+        return [name for name in names if (told.get(name) or {}).get("status") == "red"]
+
     def recovery(self, index):
         """:returns: each copy's recovery, as the engine tells it."""
         return ((self.get("/%s/_recovery" % quoted(index), "reading the recovery of %s" % index) or {}).get(index) or {}).get("shards") or []

@@ -55,12 +55,20 @@ class Taker:
 
         :param partial: whether it may lack shards. :param timeout: seconds for the snapshot.
         :param checksum_seconds: for reading the documents of indices that nobody writes to; what is not read in that time is read next time.
+        An index of which a shard has no copy is in a partial snapshot, and not in its manifest: nobody knows what it should have.
+
         :returns: (snapshot, whether this run took it, opening sheet or None, closing sheet or None).
+        :raises Refused: where an index lacks a shard, and was not allowed to.
         :raises SnapshotFailed: where it is not whole, and was not allowed not to be.
         :raises WaitTimeout: where it is not over in time; it goes on.
         """
+        red = self._api.red(self._indices)
+        if not partial:
+            refuse([problem("index %s" % one, "it is red: a shard of it has no copy", "a copy of each shard",
+                            "Bring back a node that had one, or restore the index; or leave it out. What is left of it is taken with allow_partial.")
+                    for one in red])
         self._records.ensure()
-        sheet = self._open(name)
+        sheet = self._open(name, [one for one in self._indices if one not in red])
         identity = self._records.write(sheet)
         body = snapshots.create_body(self._indices + [INDEX], manifest.metadata(sheet, self._token), partial)
         if not self._create(name, body):
@@ -74,11 +82,11 @@ class Taker:
         closed = self._close(sheet, snapshot, checksum_seconds)
         return snapshot, True, sheet, closed
 
-    def _open(self, name):
-        self._api.refresh(self._indices)
+    def _open(self, name, whole):
+        self._api.refresh(whole)
         earlier = self._records.known(self._repository)
         versions = [node["version"] for node in self._api.nodes().values()]
-        return manifest.opening(self._repository, name, self._described(self._indices), versions, moments.now(), earlier)
+        return manifest.opening(self._repository, name, self._described(whole), versions, moments.now(), earlier)
 
     def _described(self, names):
         found = {}
@@ -118,7 +126,9 @@ class Taker:
 
     def _close(self, sheet, snapshot, seconds):
         there = self._api.names()[0]
-        names = [name for name in self._indices if there.get(name) == "index"]
+        names = [name for name in sheet["indices"] if there.get(name) == "index"]
+        red = self._api.red(names)
+        names = [name for name in names if name not in red]
         self._api.refresh(names)
         after = self._described(names)
         closed = manifest.closing(sheet, snapshot, after, self._checksums(manifest.unchanged(sheet, after), after, self._clock() + seconds))
