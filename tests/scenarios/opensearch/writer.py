@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import itertools
+import secrets
 import threading
 import time
 
@@ -25,6 +26,8 @@ class Writer:
     """
 
     def __init__(self, addresses, index):
+        # Another writer of the same step writes into the same index.
+        self._token = secrets.token_hex(4)
         self._addresses, self._index, self._stop = list(addresses), index, threading.Event()
         self._threads = [threading.Thread(target=self._write, daemon=True), threading.Thread(target=self._watch, daemon=True)]
         self.acknowledged, self.failed, self.colours, self.gap = {}, [], [], 0.0
@@ -48,7 +51,7 @@ class Writer:
         for number, address in zip(itertools.count(), itertools.cycle(self._addresses)):
             if self._stop.wait(PACE):
                 return
-            index, key = self._index, "doc-%d" % number
+            index, key = self._index, "doc-%s-%d" % (self._token, number)
             try:
                 answer = api.ask(address, "PUT", "/%s/_create/%s" % (index, key), {"number": number}, tls=context, timeout=PATIENCE)
             except OSError as error:
