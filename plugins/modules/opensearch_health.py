@@ -33,6 +33,9 @@ options:
       - Name of the node that is to be stopped next. The cluster can spare it where each shard has another copy that serves, and no snapshot is running.
       - A cluster whose only data node it is can never spare it; then nothing is asked of the copies.
     type: str
+  left:
+    description: Name of a node that is no longer to be in the cluster.
+    type: str
   mixed_versions:
     description:
       - Whether an upgrade is under way. A copy that has no place only because the nodes which could take it run an older version than that of its primary
@@ -145,6 +148,8 @@ def look(client, params, last):
             lacks, last["waiting_for_version"] = [], [name_of(shard) for shard in waiting]
     if not lacks and params["stopping"]:
         lacks = in_the_way(client, params["stopping"], health)
+    if params["left"] and params["left"] in {node["name"] for node in BackupApi(client).nodes().values()}:
+        lacks = lacks + ["%s is still in the cluster: stop opensearch.service on its host" % params["left"]]
     last["lacking"] = lacks
     return not lacks, "%s (%s)" % ("; ".join(lacks), shown(health))
 
@@ -172,6 +177,7 @@ def main():
             nodes={"type": "int", "required": True},
             status={"type": "str", "choices": ["green", "yellow"], "default": "green"},
             stopping={"type": "str"},
+            left={"type": "str"},
             mixed_versions={"type": "bool", "default": False},
             wait={"type": "int", "default": 300}),
         supports_check_mode=True)

@@ -16,7 +16,7 @@ from .._common.errors import IronrackError
 from .._common.fs import atomic_write
 from .._common.waiting import WaitTimeout, wait_for
 from .._systemd import client as systemd_client
-from .._systemd.decide import RUNNING, Unit, watched_paths
+from .._systemd.decide import Unit, watched_paths
 from .._systemd.decide import decide as decide_unit
 from .client import has_history, has_log
 from .decide import Observation, decide, find, initial_environment, join_guard, joined_pairs, quorum_guard
@@ -105,14 +105,7 @@ class LocalMember:
         return seen, verdict
 
     def _show(self, reload=False):
-        shown = self._systemd.show([self._unit.name])[self._unit.name]
-        stale = shown.get("NeedDaemonReload") == "yes"
-        if reload and (stale or shown.get("LoadState") == "not-found"):
-            self._systemd.daemon_reload()
-            shown = self._systemd.show([self._unit.name])[self._unit.name]
-            if stale:
-                shown["NeedDaemonReload"] = "yes"  # what runs was started from the older definition
-        return shown
+        return systemd_client.show_one(self._systemd, self._unit.name, reload)
 
     def _list(self, state):
         """:returns: (the list of the cluster that answers or None, whether something listens where the others should)."""
@@ -259,12 +252,7 @@ class LocalMember:
             raise IronrackError("%s. The last lines of its journal:\n%s" % (error, self._systemd.last_words(self._unit.name)))
 
     def _remember(self):
-        """Keep what the present process was started with, so that the next run need not go by times."""
-        shown = self._show()
-        new = {"invocation": shown.get("InvocationID"), "reload_watch": {},
-               "watch": dict((path, self._disk[path].sha256) for path in watched_paths(self._unit, shown) if path in self._disk)}
-        if shown.get("ActiveState") in RUNNING and new != systemd_client.read_record(self._unit.name):
-            systemd_client.write_record(self._unit.name, new)
+        systemd_client.remember(self._unit, self._show(), self._disk)
 
 
 def role(seen):

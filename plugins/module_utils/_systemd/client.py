@@ -12,7 +12,7 @@ import os
 import time
 
 from .._common.fs import atomic_write, read_or_none, sha256_file
-from .decide import Disk, parse_show, start_time, with_drop_ins
+from .decide import RUNNING, Disk, parse_show, start_time, watched_paths, with_drop_ins
 
 # below /run: a record must not survive a boot
 RECORDS = "/run/ironrack/units"
@@ -72,6 +72,21 @@ class Systemd:
         return time.time() - cls.started(shown)
 
 
+def show_one(systemd, name, reload=False):
+    """:returns: the properties of one unit; that its definition was another one stays in them after a reload, since what runs was started from that.
+
+    :param systemd: a :class:`Systemd`. :param reload: whether systemd may read a definition that it does not know yet.
+    """
+    shown = systemd.show([name])[name]
+    stale = shown.get("NeedDaemonReload") == "yes"
+    if reload and (stale or shown.get("LoadState") == "not-found"):
+        systemd.daemon_reload()
+        shown = systemd.show([name])[name]
+        if stale:
+            shown["NeedDaemonReload"] = "yes"
+    return shown
+
+
 def drop_ins(name):
     """:returns: the drop-ins of a unit that stand on disk where an administrator puts them."""
     folder = os.path.join(DEFINITIONS, name + ".d")
@@ -107,3 +122,14 @@ def write_record(name, record):
     """Keep what an invocation was started with."""
     os.makedirs(RECORDS, mode=0o755, exist_ok=True)
     atomic_write(os.path.join(RECORDS, name + ".json"), json.dumps(record, sort_keys=True).encode("ascii"), mode=0o600)
+
+
+def remember(unit, shown, disk):
+    """Keep what the present process of a unit that is only ever restarted was started with, so that the next run need not go by times.
+
+    :param unit: a :class:`~.decide.Unit`. :param shown: its properties. :param disk: path -> :class:`~.decide.Disk`.
+    """
+    new = {"invocation": shown.get("InvocationID"), "reload_watch": {},
+           "watch": dict((path, disk[path].sha256) for path in watched_paths(unit, shown) if path in disk)}
+    if shown.get("ActiveState") in RUNNING and new != read_record(unit.name):
+        write_record(unit.name, new)

@@ -107,13 +107,13 @@ def opensearch_damaged(inventory):
     blob = on(store, "sudo", "find", FOLDER, "-path", "*/indices/*", "-name", "__*", "-size", "+100k", "-newermt", "@%d" % begun, "-print", "-quit").strip()
     if not blob:
         raise NotProved("no blob of data was found below %s" % FOLDER)
-    on(store, "sudo", "cp", "--archive", blob, "/root/blob")
+    on(store, "sudo", "cp", "--archive", blob, "/var/tmp/blob")
     on(store, "sudo", "dd", "if=/dev/zero", "of=" + blob, "bs=1024", "seek=8", "count=4", "conv=notrunc")
     try:
         status, damaged, _counts, _followed, log = attempt(inventory, "opensearch_restore", *restore_words(snapshot), record="opensearch-damaged")
         text = " ".join(log.read_text().split())
     finally:
-        on(store, "sudo", "cp", "--archive", "/root/blob", blob)
+        on(store, "sudo", "cp", "--archive", "/var/tmp/blob", blob)
     said = text[text.rfind("[ERROR]"):][:300] if "[ERROR]" in text else ""
     problems = ["the restore of a damaged blob ended well"] if not status else []
     problems += [] if INDEX in said else ["the error does not name %s: %s" % (INDEX, text[-1500:])]

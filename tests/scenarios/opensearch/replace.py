@@ -12,7 +12,7 @@ from ..operate import lab
 from ..releases.service import until
 from . import api
 from .faults import NOTICED, WHOLE, colour, elected
-from .restart import SETTINGS, allocation
+from .restart import SETTINGS, allocation, foreseen
 from .writer import Writer
 
 INDEX = "lab-replaced"
@@ -39,6 +39,7 @@ def replaced(inventory, nodes, victim, first):
     old, held = identity(first, victim), shards_on(first, victim)
     if not held:
         raise NotProved("%s holds no shard: nothing would be shown" % victim)
+    foreseen(inventory, "opensearch_node_replace", words(victim))
     seconds, _counts = playbook(inventory, "opensearch_node_replace", *words(victim), record="opensearch-replace")
     _again, counts = playbook(inventory, "opensearch_node_replace", *words(victim), record="opensearch-replace-again")
     aside = on(victim, "sudo", "find", DATA, "-maxdepth", "1", "-name", "nodes.removed-*").split()
@@ -51,8 +52,8 @@ def replaced(inventory, nodes, victim, first):
     until("its share of the shards", WHOLE, lambda: colour(first) == ("green", len(nodes)) and shards_on(first, victim))
     if identity(first, victim) in ("", old):
         raise NotProved("%s is the node that it was" % victim)
-    return "%s, which held %d shards, out in %.0f s, the same once more changes nothing; back as another node in %.0f s, with %d shards" % (
-        victim, held, seconds, joined, shards_on(first, victim))
+    return "%s, which held %d shards, after a check run that changed nothing out in %.0f s, the same once more changes nothing; back as another node in " \
+        "%.0f s, with %d shards" % (victim, held, seconds, joined, shards_on(first, victim))
 
 
 def opensearch_node_replace(inventory):

@@ -10,10 +10,13 @@ import socket
 import time
 
 from ..common import NotProved, on, playbook, say
+from ..files import UNWATCHED, everything, nothing_changed
 from ..releases.runs import Run
 from . import api
 from .writer import Writer
 
+#: What programs write by themselves while they serve.
+DATA = ("/var/lib/opensearch", "/var/lib/object-store", "/var/lib/prometheus")
 INDEX, LATER = "lab-writes", "lab-writes-later"
 #: Seconds until the first node is down.
 KILL_WITHIN = 400
@@ -51,6 +54,17 @@ def problems_of(nodes, writer, before, held):
         "%d acknowledged documents are lost, as %s" % (len(lost), lost[:3]) if lost else "",
         "the cluster is %s" % health["status"] if health["status"] != "green" else "",
         "allocation is %s, before %s" % (allocation(first), held) if allocation(first) != held else ""]))
+
+
+def foreseen(inventory, name, words):
+    """A check run of a playbook changes no file and restarts nobody, and predicts something. :returns: what it predicts, as sorted pairs."""
+    nodes = api.nodes(inventory)
+    before, running = everything(inventory, UNWATCHED + DATA), invocations(nodes)
+    _seconds, counts = playbook(inventory, name, "--check", *words, record=name.replace("_", "-") + "-check")
+    nothing_changed("the check run of %s" % name, before, everything(inventory, UNWATCHED + DATA))
+    if invocations(nodes) != running or not counts["changed"]:
+        raise NotProved("the check run of %s restarted a node, or predicts nothing: %s" % (name, counts["changed"]))
+    return counts["changed"]
 
 
 def of_writes(writer):

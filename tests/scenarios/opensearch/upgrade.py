@@ -11,7 +11,7 @@ from ..common import NotProved, attempt, on, playbook, say, send
 from ..releases.runs import Run
 from ..releases.service import until
 from . import api
-from .restart import INDEX, LATER, SETTINGS, allocation, fresh_indices, invocations, killed_run, of_writes, problems_of
+from .restart import INDEX, LATER, SETTINGS, allocation, foreseen, fresh_indices, invocations, killed_run, of_writes, problems_of
 from .writer import Writer
 
 OLD, NEW = "2.19.4", "3.4.0"
@@ -79,6 +79,7 @@ def opensearch_upgrade(inventory):
     nodes = api.nodes(inventory)
     first = next(iter(nodes.values()))
     refusals(inventory, first)
+    foretold = foreseen(inventory, "opensearch_upgrade", UNPROVED)
     fresh_indices(first)
     before, held = invocations(nodes), allocation(first)
     with Writer(nodes.values(), INDEX) as writer:
@@ -97,8 +98,9 @@ def opensearch_upgrade(inventory):
     back = refused(inventory, ["-e", "cluster_opensearch_version=" + OLD, *UNPROVED], "which is newer than " + OLD)
     if found:
         raise NotProved("an upgrade: %s" % "; ".join(found))
-    say("opensearch-upgrade: refused with an index without a replica and without a proved snapshot, at once; %s to %s, %d nodes in %.0f s, %.0f s each; %s; "
-        "the way back refused in %.0f s" % (OLD, NEW, len(nodes), seconds, seconds / len(nodes), of_writes(writer), back))
+    say("opensearch-upgrade: refused with an index without a replica and without a proved snapshot, at once; a check run predicted %d changes and "
+        "made none; %s to %s, %d nodes in %.0f s, %.0f s each; %s; the way back refused in %.0f s" % (
+            len(foretold), OLD, NEW, len(nodes), seconds, seconds / len(nodes), of_writes(writer), back))
 
 
 def _versions(nodes):
@@ -139,6 +141,7 @@ def opensearch_upgrade_hindered(inventory):
     """The first node does not come back, and whoever upgrades is killed while each of the others is down; the same command brings it to its end."""
     nodes = api.nodes(inventory)
     first = next(iter(nodes.values()))
+    foretold = foreseen(inventory, "opensearch_upgrade", UNPROVED)
     fresh_indices(first)
     before, held = invocations(nodes), allocation(first)
     elected = api.well(first, "GET", "/_cat/cluster_manager?format=json")[0]["node"]
@@ -161,5 +164,6 @@ def opensearch_upgrade_hindered(inventory):
     found = ended(inventory, nodes, writer, before, held) + (["%s never went down" % ", ".join(waiting)] if waiting else [])
     if found:
         raise NotProved("an upgrade that is hindered: %s" % "; ".join(found))
-    say("opensearch-upgrade-hindered: %s did not start: stopped there after %.0f s, the others as they were; killed while %s was down, and run again each "
-        "time: all of %s after %.0f s; %s" % (victim, away, ", then while ".join(hit), NEW, seconds, of_writes(writer)))
+    say("opensearch-upgrade-hindered: a check run predicted %d changes and made none; %s did not start: stopped there after %.0f s, the others as they "
+        "were; killed while %s was down, and run again each time: all of %s after %.0f s; %s" % (
+            len(foretold), victim, away, ", then while ".join(hit), NEW, seconds, of_writes(writer)))

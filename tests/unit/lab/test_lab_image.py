@@ -78,7 +78,6 @@ def test_podman_never_inherits_a_users_settings(monkeypatch, tmp_path):
     assert env["CONTAINERS_CONF"] == str(tmp_path / "c")
 
 
-@pytest.mark.skipif(not shutil.which("gcc"), reason="needs a C compiler")
 @pytest.mark.parametrize("soft, hard", [(256, 512), (512, 512)])
 def test_a_program_is_told_of_enough_open_files_and_has_no_more(tmp_path, soft, hard):
     library = tmp_path / image.OPEN_FILES

@@ -93,6 +93,13 @@ def test_a_node_is_spared_where_each_shard_is_elsewhere_too_and_no_snapshot_runs
     assert call(opensearch_health, nodes=3, wait=0, stopping="os1")["settled"]
 
 
+def test_a_node_that_has_left_is_not_in_the_cluster(engine, call):
+    engine.answers[("GET", "/_nodes")] = (200, {"nodes": {"id": {"name": "os1"}}})
+    assert call(opensearch_health, nodes=3, wait=0, left="os2")["settled"]
+    failed = call(opensearch_health, nodes=3, wait=0, left="os1")
+    assert failed["lacking"] == ["os1 is still in the cluster: stop opensearch.service on its host"]
+
+
 def test_copies_that_wait_for_an_upgrade_are_told_and_not_waited_for(engine, call):
     engine.health.update(status="yellow", unassigned_shards=1)
     engine.rows = [shard("logs-1", 0, True, "STARTED", "os1"), shard("logs-1", 0, False, "UNASSIGNED")]
