@@ -224,7 +224,8 @@ def test_who_said_what_and_whose_turn_it_is(value):
 def modules_of(name):
     """:returns: the modules that a file of tasks calls, in their order, with those of the files that it takes in."""
     found = []
-    for task in yaml.safe_load((ROLE / "tasks" / (name + ".yml")).read_text()):
+    tasks = yaml.safe_load((ROLE / "tasks" / (name + ".yml")).read_text())
+    for task in [one for outer in tasks for one in outer.get("block", [outer])]:
         if "ansible.builtin.import_tasks" in task:
             found += modules_of(task["ansible.builtin.import_tasks"][:-len(".yml")])
         else:
