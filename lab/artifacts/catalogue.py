@@ -145,4 +145,5 @@ MEMBERS: dict[str, t.Callable[[str], dict[str, str]]] = {
     "crane": lambda _version: {"crane": "crane"},
     "coredns": lambda _version: {"coredns": "coredns"},
     "versitygw": lambda version: {f"versitygw_v{version}_Linux_x86_64/versitygw": "versitygw"},
+    "elasticsearch-exporter": lambda version: {f"elasticsearch_exporter-{version}.linux-amd64/elasticsearch_exporter": "elasticsearch_exporter"},
 }

@@ -226,6 +226,14 @@ PRODUCTS = {
             stamps=("main.Version=v{version}",),
         ),
         GoProduct(
+            "elasticsearch-exporter",
+            ("elasticsearch_exporter",),
+            60,
+            900,
+            module="github.com/prometheus-community/elasticsearch_exporter",
+            stamps=("github.com/prometheus/common/version.Version={version}",),
+        ),
+        GoProduct(
             "kube-bench",
             ("kube-bench",),
             90,

@@ -77,7 +77,7 @@ def prometheus_rules(cluster, services, slos, thresholds, metrics, retention, es
     except settings.BadSettings as error:
         raise AnsibleFilterError("prometheus_rules: %s" % error) from error
     jobs = Scrapes(cluster, found, 5, cluster["groups"]["monitoring"][0]).always()
-    groups = slo.groups(found, objectives) + alerts.groups(found, thresholds, metrics, jobs, escalate_after)
+    groups = slo.groups(found, objectives) + alerts.groups(found, thresholds, metrics, jobs, escalate_after, cluster.get("opensearch", {}).get("schedule"))
     return text({"groups": groups})
 
 

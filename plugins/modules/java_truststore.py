@@ -56,6 +56,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import conclude
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.fs import atomic_write, read_or_none
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.truststore import jks
+from ansible_collections.ironrack.cluster.plugins.module_utils._pki.spec import PLACEHOLDER
 
 
 def _sum(data):
@@ -65,7 +66,8 @@ def _sum(data):
 def run(path, certificates, check_mode):
     """:returns: the module's result. :raises Refused: where the certificates are none."""
     before = read_or_none(path)
-    after = before or b"" if check_mode and not certificates else jks(certificates)
+    # What an authority's certificate will be is not known before there is one.
+    after = before or b"" if check_mode and certificates in ("", PLACEHOLDER) else jks(certificates)
     if before != after and not check_mode:
         atomic_write(path, after, mode=0o644)
     return {"changed": before != after, "changed_paths": [path] if before != after else [],

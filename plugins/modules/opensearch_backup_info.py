@@ -96,54 +96,16 @@ clock_offset_seconds:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import conclude
-from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import manifest, moments, proving, retention, snapshots
+from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import moments, steps
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.backup_api import BackupApi
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.client import ARGUMENT_SPEC, OpenSearchClient
-from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.records import Records
-
-
-def read_manifest(records, repository, snapshot):
-    """:returns: what is said of a snapshot's manifest."""
-    found = {"checked": False, "problem": "", "complete": False}
-    try:
-        sheet, closed = records.manifest(repository, snapshot)
-    except manifest.ManifestError as error:
-        return dict(found, problem=str(error))
-    if sheet is None:
-        return dict(found, problem="this cluster does not have the manifest of snapshot %s; opensearch_proof brings it back where the snapshot has it" % (
-            snapshot.name))
-    entries = sheet["indices"]
-    return dict(found, checked=True, complete=closed is not None, documents=sheet["documents"], bytes=sum(one["bytes"] for one in entries.values()),
-                versions=sheet["versions"], time=sheet["time"], indices=sorted(entries))
-
-
-def run(params, api, now):
-    """:returns: the module's result."""
-    repository, records = params["repository"], Records(api)
-    exists = api.repository(repository) is not None
-    listed = (api.snapshots(repository) or []) if exists else []
-    series = [one for one in listed if retention.is_of(one, params["prefix"])]
-    proofs = records.proofs(repository)
-    ages = snapshots.ages(series, retention.proved(proofs), now)
-    last, proved = ages["success"], ages["proved"]
-    failed = {uuid for uuid, proof in retention.verdicts(proofs).items() if proof.verdict == retention.FAIL}
-    names, streams = api.names()
-    indices = proving.leave_out(sorted(name for name, kind in names.items() if kind == "index" and not snapshots.is_system(name) and name not in streams))
-    held = set(last[0].indices + last[0].data_streams) if last else set()
-    return {
-        "changed": False, "exists": exists, "states": ages["states"], "indices": indices,
-        "age_seconds": last and last[1], "last": last and last[0].name, "proved_age_seconds": proved and proved[1], "last_proved": proved and proved[0].name,
-        "failed_proofs": [one.name for one in listed if one.uuid in failed],
-        "manifest": last and read_manifest(records, repository, last[0]),
-        "unprotected": sorted(set(indices + [name for name, kind in names.items() if kind == "data_stream"]) - held),
-        "clock_offset_seconds": moments.seconds_between(api.cluster_time(), now)}
 
 
 def main():
     """Ansible's entry point."""
     module = AnsibleModule(
         argument_spec=dict(ARGUMENT_SPEC, repository={"type": "str", "required": True}, prefix={"type": "str", "required": True}), supports_check_mode=True)
-    conclude(module, lambda: run(module.params, BackupApi(OpenSearchClient(module.params)), moments.now()))
+    conclude(module, lambda: steps.age(module.params, BackupApi(OpenSearchClient(module.params)), moments.now()))
 
 
 if __name__ == "__main__":

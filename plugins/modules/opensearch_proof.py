@@ -79,43 +79,12 @@ time:
   type: str
 """
 
-import secrets
-
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, conclude
-from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import holding, moments, recalling, retention
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import conclude
+from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import moments, steps
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.backup_api import BackupApi
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.client import ARGUMENT_SPEC, OpenSearchClient
-from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.proving import Prover
-from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.records import Records
-
-
-def told(sheet, changed):
-    """:returns: the result about the sheet of a proof."""
-    return {"changed": changed, "verdict": sheet["verdict"], "why": sheet["why"], "indices": sheet["indices"], "time": sheet["time"]}
-
-
-def run(params, api, check_mode, now):
-    """:returns: the module's result. :raises IronrackError: where the verdict is no pass."""
-    records, repository, name = Records(api), params["repository"], params["snapshot"]
-    prover = Prover(api, records, secrets.token_hex(4), params["timeout"], params["checksum"])
-    holder = holding.holder()
-
-    def recall(snapshot):
-        if recalling.can_be(snapshot):
-            recalling.recall(api, records, repository, snapshot, secrets.token_hex(4), holder, params["timeout"])
-        return recalling.can_be(snapshot)
-
-    earlier = records.passed(repository, prover.look(repository, name, None if check_mode else recall)[0])
-    if earlier and moments.seconds_between(moments.of_text(earlier["time"]), now) <= params["max_age"]:
-        return told(earlier, False)
-    if check_mode:
-        return {"changed": True, "verdict": None, "why": "check mode restores nothing", "indices": {}, "time": None}
-    result = told(prover.prove(repository, name, holder), True)
-    if result["verdict"] != retention.PASS:
-        raise IronrackError("snapshot %s of %s is not proved (%s): %s" % (name, repository, result["verdict"], result["why"]), **result)
-    return result
 
 
 def main():
@@ -129,7 +98,7 @@ def main():
             max_age={"type": "int", "default": 0},
             timeout={"type": "int", "default": 7200}),
         supports_check_mode=True)
-    conclude(module, lambda: run(module.params, BackupApi(OpenSearchClient(module.params)), module.check_mode, moments.now()))
+    conclude(module, lambda: steps.prove(module.params, BackupApi(OpenSearchClient(module.params)), module.check_mode, moments.now()))
 
 
 if __name__ == "__main__":

@@ -89,46 +89,10 @@ stopped:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, conclude
-from ansible_collections.ironrack.cluster.plugins.module_utils._common.refusal import problem, refuse
-from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import moments, retention, snapshots, snapshotting
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import conclude
+from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import moments, steps
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.backup_api import BackupApi
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.client import ARGUMENT_SPEC, OpenSearchClient
-from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.records import Records
-
-
-def listed(pairs):
-    """:returns: (name, why) as the result gives them."""
-    return [{"snapshot": name, "why": why} for name, why in pairs]
-
-
-def run(params, api, check_mode, now):
-    """:returns: the module's result."""
-    repository, records = params["repository"], Records(api)
-    policy = retention.Policy(params["max_age"], params["min_count"], params["failed_max_age"], params["clock_tolerance"])
-    refuse(retention.policy_problems(policy) + snapshots.schedule_problems(params["prefix"], None))
-    if api.repository(repository) is None:
-        refuse([problem("repository", "there is no repository %s" % repository, "one that is registered", "Register it with opensearch_repository.")])
-    there = api.snapshots(repository)
-    decision = retention.decide(there, params["prefix"], records.proofs(repository), policy, now, api.cluster_time())
-    if not (check_mode or params["dry_run"]):
-        carry_out(api, records, repository, [one for one in there if one.name in dict(decision.delete)], params["timeout"])
-    names = sorted(name for name, _why in decision.delete + decision.keep)
-    lines = ["".join(name + "\n" for name in kept) for kept in (names, sorted(name for name, _why in decision.keep))]
-    return {"changed": bool(decision.delete) and not params["dry_run"], "deleted": listed(decision.delete), "kept": listed(decision.keep),
-            "stopped": decision.stopped,
-            "diff": {"before_header": repository, "after_header": repository, "before": lines[0], "after": lines[1]}}
-
-
-def carry_out(api, records, repository, doomed, timeout):
-    """Delete snapshots, the oldest first. :raises IronrackError: at the first that stays, with those that are gone."""
-    gone = []
-    for one in doomed:
-        try:
-            snapshotting.delete(api, records, repository, one, timeout)
-        except IronrackError as error:
-            raise IronrackError("%s. Gone before that: %s" % (error, ", ".join(gone) or "none"), **dict(error.details, gone=gone))
-        gone.append(one.name)
 
 
 def main():
@@ -145,7 +109,7 @@ def main():
             dry_run={"type": "bool", "default": False},
             timeout={"type": "int", "default": 600}),
         supports_check_mode=True)
-    conclude(module, lambda: run(module.params, BackupApi(OpenSearchClient(module.params)), module.check_mode, moments.now()))
+    conclude(module, lambda: steps.retain(module.params, BackupApi(OpenSearchClient(module.params)), module.check_mode, moments.now()))
 
 
 if __name__ == "__main__":

@@ -120,54 +120,12 @@ manifest:
   type: dict
 """
 
-import secrets
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import conclude
-from ansible_collections.ironrack.cluster.plugins.module_utils._common.refusal import refuse
-from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import moments, snapshots, snapshotting
+from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import moments, snapshots, steps
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.backup_api import BackupApi
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.client import ARGUMENT_SPEC, OpenSearchClient
-from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.records import Records
-
-
-def told(snapshot, name, changed, stood_back, gone=False):
-    """:returns: the result about a snapshot that may not be there."""
-    found = dict(snapshots.told(snapshot)) if snapshot else {"state": None}
-    line = name + "\n"
-    return dict(found, snapshot=name, changed=changed, stood_back=stood_back, diff={
-        "before_header": "snapshots", "after_header": "snapshots", "before": line if changed and gone else "", "after": line if changed and not gone else ""})
-
-
-def take(params, api, check_mode, now):
-    """:returns: the result of a snapshot that is to be there."""
-    refuse(snapshots.schedule_problems(params["prefix"], params["slot"]))
-    scheduled = params["slot"] is not None
-    name = snapshots.scheduled_name(params["prefix"], now, params["slot"]) if scheduled else snapshots.manual_name(
-        params["prefix"], now, secrets.token_hex(4))
-    taker = snapshotting.Taker(api, Records(api), params["repository"], params["indices"], secrets.token_hex(8))
-    there = taker.look(name)
-    if there:
-        return told(there, name, False, True)
-    if check_mode:
-        return told(None, name, True, False)
-    snapshot, mine, sheet, closed = taker.take(name, params["allow_partial"], params["timeout"], params["checksum_timeout"])
-    if not mine:
-        return told(snapshot, name, False, True)
-    return dict(told(snapshot, name, True, False), manifest={
-        "checksum": sheet["checksum"], "documents": sheet["documents"],
-        "without_checksum": sorted(index for index, entry in closed["indices"].items() if not entry["checksum"])})
-
-
-def remove(params, api, check_mode):
-    """:returns: the result of a snapshot that is to be gone."""
-    repository, name = params["repository"], params["snapshot"]
-    refuse(snapshots.engine_name_problems("repository", repository) + snapshots.engine_name_problems("snapshot", name))
-    there = api.snapshot(repository, name)
-    if there and not check_mode:
-        snapshotting.delete(api, Records(api), repository, there, params["timeout"])
-    return told(there if check_mode else None, name, bool(there), False, gone=True)
 
 
 def main():
@@ -190,8 +148,8 @@ def main():
     def work():
         api = BackupApi(OpenSearchClient(module.params))
         if module.params["state"] == "absent":
-            return remove(module.params, api, module.check_mode)
-        result = take(module.params, api, module.check_mode, moments.now())
+            return steps.remove(module.params, api, module.check_mode)
+        result = steps.take(module.params, api, module.check_mode, moments.now())
         if result["state"] in (snapshots.FAILED, snapshots.PARTIAL):
             module.warn("Snapshot %s is %s. Its name is taken until it is deleted; take one without slot, or wait for the next slot" % (
                 result["snapshot"], result["state"]))

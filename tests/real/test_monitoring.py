@@ -46,10 +46,10 @@ CHANNELS = {
     "webhook": {"url": "https://hooks.example.com/", "token_file": "/etc/site/token"}}
 
 
-def rules(**changes):
+def rules(model=None, **changes):
     settings = dict(slos=DEFAULTS["monitoring_slos"], thresholds=DEFAULTS["monitoring_thresholds"], metrics=DEFAULTS["monitoring_metrics"],
                     retention=DEFAULTS["monitoring_retention"], escalate_after=DEFAULTS["monitoring_escalate_after"])
-    return prometheus_rules(MODEL, SERVICES, **dict(settings, **changes))
+    return prometheus_rules(model or MODEL, SERVICES, **dict(settings, **changes))
 
 
 def program(name, *arguments, text=None):
@@ -176,6 +176,45 @@ def test_the_series_that_error_budgets_are_read_from(tmp_path):
     status, said = run_story(tmp_path, series, text=rules(**ONE), expected=[
         one("slo:objective:ratio", 0.999), one("slo:time_period:days", 30), one("slo:error_budget:ratio", 0.001), (120, share, [sample(0.00016)]),
         (120, "round(max(slo:period_error_budget_remaining:ratio%s), 0.1)" % slo, [sample(0.8)])])
+    assert status == 0, said
+
+
+#: With OpenSearch, whose nodes back it up each hour.
+SCHEDULED = dict(
+    MODEL, hosts=dict(MODEL["hosts"], os1={"name": "os1", "address": "192.0.2.41", "zone": "a"}),
+    groups=dict(MODEL["groups"], opensearch_managers=["os1"], opensearch_data=["os1"]),
+    opensearch={"schedule": {"prefix": "hourly", "slot": 3600, "interval": 300, "alert_after": 10800}})
+
+
+def backups(name, values, host="os1", prefix="hourly"):
+    return {"series": 'ironrack_opensearch_backup_%s{series="%s",host="%s",job="hosts"}' % (name, prefix, host), "values": values}
+
+
+def color(name, values, host="os1"):
+    return {"series": 'elasticsearch_cluster_health_status{color="%s",host="%s",job="opensearch"}' % (name, host), "values": values}
+
+
+#: series, alert, and at which minute how many of it fire; the clock of a story begins at 0.
+BACKUPS = [
+    ([backups("last_success_timestamp_seconds", "0x60 3600x200")], "OpenSearchBackupTooOld", {100: 0, 239: 0, 241: 1}),
+    # What one node knows, all know; another series says nothing of this one.
+    ([backups("last_success_timestamp_seconds", "0x200"), backups("last_success_timestamp_seconds", "10000x200", "os2")],
+     "OpenSearchBackupTooOld", {190: 0}),
+    ([backups("last_success_timestamp_seconds", "10000x200", prefix="daily")], "OpenSearchBackupMissing", {170: 0, 181: 1}),
+    ([backups("run_success", "1x10 0x60"), backups("run_success", "1x10 0x60", "os2")], "OpenSearchBackupFails", {12: 0, 17: 1}),
+    ([backups("run_success", "1x10 0x60"), backups("run_success", "1x70", "os2")], "OpenSearchBackupFails", {30: 0}),
+    ([backups("run_timestamp_seconds", "0+60x60"), backups("run_timestamp_seconds", "0x60", "os2")], "OpenSearchBackupSilent", {20: 0, 32: 1}),
+    ([backups("failed_proofs", "0x10 1x60")], "OpenSearchBackupDamaged", {10: 0, 12: 1}),
+    ([color("red", "0x10 1x30"), color("yellow", "0x40")], "OpenSearchRed", {10: 0, 13: 1}),
+    ([color("red", "0x60"), color("yellow", "0x10 1x50")], "OpenSearchYellow", {30: 0, 42: 1}),
+]
+
+
+@pytest.mark.parametrize("series, alert, expected", BACKUPS)
+def test_alerts_of_opensearch(tmp_path, series, alert, expected):
+    status, said = run_story(tmp_path, series, [
+        (minute, 'count(ALERTS{alertstate="firing",alertname="%s"})' % alert, [sample(count)] if count else []) for minute, count in expected.items()],
+        rules(SCHEDULED, **ONE))
     assert status == 0, said
 
 

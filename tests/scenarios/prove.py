@@ -19,7 +19,8 @@ from pathlib import Path
 from . import changes, encryption, hardening, host_faults, kill_chain, llm_image, midway, operate, own_parts, secrets
 from .common import OUTPUT, NotProved, compare, playbook, say
 from .files import everything, nothing_changed
-from .opensearch import backup, bench as opensearch_bench, faults as opensearch_faults, replace, restart, up as opensearch_up, upgrade as opensearch_upgrade
+from .opensearch import backup, bench as opensearch_bench, faults as opensearch_faults, replace, restart, schedule
+from .opensearch import up as opensearch_up, upgrade as opensearch_upgrade
 from .releases import alerts, budget, canary, killed, outages, pipeline, pipeline_hindered, serving, swap, switches, up
 
 MOST_ON_A_HOST = 20
@@ -153,7 +154,7 @@ STEPS = {
     "opensearch-bench": opensearch_bench.opensearch_bench,
     "opensearch-node-replace": replace.opensearch_node_replace,
     "opensearch-backup": backup.opensearch_backup, "opensearch-damaged": backup.opensearch_damaged,
-    "opensearch-retention": backup.opensearch_retention,
+    "opensearch-retention": backup.opensearch_retention, "opensearch-schedule": schedule.opensearch_schedule,
     "opensearch-faults": opensearch_faults.opensearch_faults,
 }
 

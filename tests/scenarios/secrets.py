@@ -42,7 +42,8 @@ PARTS = {
     "control_plane": ("kubernetes-ca.key", "front-proxy-ca.key", "/sa.key", "admin.key", "encryption-keyring.json key1", "/etc/kubernetes/pki/ca.key",
                       "admin kubeconfig"),
     "etcd": ("etcd-ca.key", "/etc/etcd/pki/member.key"),
-    "opensearch_data": ("opensearch-ca.key", "opensearch-admin.key", "/etc/opensearch/node.key", "opensearch-admin.password", "opensearch-metrics.password"),
+    "opensearch_data": ("opensearch-ca.key", "opensearch-admin.key", "/etc/opensearch/node.key", "opensearch-admin.password", "opensearch-backup.key",
+                        "opensearch-metrics.key"),
     "object_store": ("object-store-account.password", "/etc/ironrack/object-store/server.key"),
 }
 

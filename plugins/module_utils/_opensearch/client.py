@@ -4,7 +4,8 @@
 """A thin client over the Python package opensearch-py, for modules that run where the API can be reached.
 
 It asks one address after the other, gives back what was answered, and decides nothing. opensearch-py's own way to ask keeps the status of a
-success to itself, and repeats writes, so its connections are used directly.
+success to itself, and repeats writes, so its connections are used directly. The schedule on the nodes, which have no more than Python itself, brings
+connections of its own.
 
 This is a private module_utils package: it may change in any release.
 """
@@ -16,8 +17,6 @@ import os
 import ssl
 import traceback
 from urllib.parse import quote, urlsplit
-
-from ansible.module_utils.basic import missing_required_lib
 
 from .._common.errors import IronrackError
 from .._common.http import tls_context
@@ -127,16 +126,55 @@ def _stays_here(host):
         return False
 
 
+class NoAnswer(Exception):
+    """One address gave none.
+
+    :param words: why. :param never_sent: whether the request cannot have reached it.
+    """
+
+    def __init__(self, words, never_sent):
+        super().__init__(words)
+        self.never_sent = never_sent
+
+
+def by_opensearch_py(url, params, context):
+    """How one address is asked.
+
+    :param context: the TLS context of an https:// address.
+    :returns: a function of method, path, query, body, headers and seconds, that gives (status, text) or raises :class:`NoAnswer`.
+    """
+    parts = urlsplit(url)
+    options = {"use_ssl": True, "ssl_context": context} if parts.scheme == "https" else {}
+    if params.get("username"):
+        options["http_auth"] = (params["username"], params["password"])
+    api = opensearchpy.OpenSearch(
+        hosts=[{"host": parts.hostname, "port": parts.port or PORT, "url_prefix": parts.path}], max_retries=0, timeout=params["request_timeout"], **options)
+    connection = api.transport.get_connection()
+
+    def send(method, path, query, body, headers, limit):
+        try:
+            status, _headers, text = connection.perform_request(
+                method, path, params=query, body=body, headers=headers, ignore=range(300, 600),
+                timeout=urllib3.Timeout(connect=min(CONNECT, limit), read=limit))
+        except opensearchpy.exceptions.ConnectionError as error:
+            raise NoAnswer(_words(error, limit), _never_sent(error))
+        return status, text
+
+    return send
+
+
 class OpenSearchClient:
     """Requests to one cluster.
 
     :param params: what :data:`ARGUMENT_SPEC` describes.
+    :param connect: how an address is asked, see :func:`by_opensearch_py`.
     :raises IronrackError: where opensearch-py is missing, or ``params`` cannot be used, with all the reasons.
     :raises OpenSearchUnreachable: where a file that it needs is not there (yet).
     """
 
-    def __init__(self, params):
-        if IMPORT_ERROR:
+    def __init__(self, params, connect=by_opensearch_py):
+        if IMPORT_ERROR and connect is by_opensearch_py:
+            from ansible.module_utils.basic import missing_required_lib
             raise IronrackError(missing_required_lib("opensearch-py"), exception=IMPORT_ERROR)
         problems = problems_of(params)
         if problems:
@@ -145,7 +183,8 @@ class OpenSearchClient:
         self._timeout = params["request_timeout"]
         self._params = params
         self._context = self._trust() if any(url.startswith("https:") for url in self.urls) else None
-        self._nodes = [(url, self._connect(url)) for url in self.urls]
+        self._connect = connect
+        self._nodes = [(url, connect(url, params, self._context)) for url in self.urls]
 
     def _trust(self):
         for name in ("ca_file", "cert_file", "key_file"):
@@ -158,18 +197,9 @@ class OpenSearchClient:
             raise IronrackError("the certificates %s cannot be used: %s" % (", ".join(
                 self._params[name] for name in ("ca_file", "cert_file", "key_file") if self._params.get(name)), error))
 
-    def _connect(self, url):
-        parts = urlsplit(url)
-        options = {"use_ssl": True, "ssl_context": self._context} if parts.scheme == "https" else {}
-        if self._params.get("username"):
-            options["http_auth"] = (self._params["username"], self._params["password"])
-        api = opensearchpy.OpenSearch(
-            hosts=[{"host": parts.hostname, "port": parts.port or PORT, "url_prefix": parts.path}], max_retries=0, timeout=self._timeout, **options)
-        return api.transport.get_connection()
-
     def as_user(self, username, password):
         """:returns: a client of the same addresses that logs in as another user, without the certificate of this one."""
-        return OpenSearchClient(dict(self._params, username=username, password=password, cert_file=None, key_file=None))
+        return OpenSearchClient(dict(self._params, username=username, password=password, cert_file=None, key_file=None), self._connect)
 
     def request(self, method, path, body=None, params=None, timeout=None):
         """Send one request to the first node that answers. A write that was sent is never sent again.
@@ -188,18 +218,16 @@ class OpenSearchClient:
         headers = {"content-type": kind} if data is not None else {}
         data = data.encode() if isinstance(data, str) else data
         silent, lost = [], None
-        for url, connection in list(self._nodes):
+        for url, send in list(self._nodes):
             try:
-                status, _headers, text = connection.perform_request(
-                    method, path, params=query, body=data, headers=headers, ignore=range(300, 600),
-                    timeout=urllib3.Timeout(connect=min(CONNECT, limit), read=limit))
-            except opensearchpy.exceptions.ConnectionError as error:
-                silent.append("%s: %s" % (url, _words(error, limit)))
+                status, text = send(method, path, query, data, headers, limit)
+            except NoAnswer as error:
+                silent.append("%s: %s" % (url, error))
                 self._last(url)
-                if method in READS or _never_sent(error):
+                if method in READS or error.never_sent:
                     continue
                 raise OpenSearchUnreachable("%s %s was sent to %s, and no answer came (%s). It may have been done or not; run this again to see" % (
-                    method, path, url, _words(error, limit)), urls=[url])
+                    method, path, url, error), urls=[url])
             if status == LOST and method in READS and len(self._nodes) > 1:
                 lost = lost or (status, _document(text))
                 self._last(url)

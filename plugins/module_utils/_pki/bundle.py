@@ -27,9 +27,8 @@ from .._common.lock import locked
 from .._encryption import keyring as keyrings
 from .._monitoring import login
 from .openssl import OpenSsl
-from .spec import differences, expiry_reason, written
+from .spec import PLACEHOLDER, differences, expiry_reason, written
 
-PLACEHOLDER = "(would be issued)"
 ISO = "%Y-%m-%dT%H:%M:%SZ"
 #: Ends of the names of files that only root reads. A hash is one of them: whoever has it can try passwords.
 PRIVATE = (".key", ".password", ".bcrypt")

@@ -16,6 +16,8 @@ from collections import namedtuple
 
 from .._common.errors import IronrackError
 
+#: What a check run knows of a file that it would have made.
+PLACEHOLDER = "(would be issued)"
 USAGES = {"server": ("serverAuth", "TLS Web Server Authentication"), "client": ("clientAuth", "TLS Web Client Authentication")}
 UNSAFE = re.compile(r"[\x00-\x1f\x7f\"\\$#;]")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")

@@ -19,6 +19,7 @@ _GUARD = "the guard of generations on each balancer, with a restart; what is ope
 _PROMETHEUS = "Prometheus, by a reload once promtool has read it"
 _ALERTMANAGER = "Alertmanager, by a reload once amtool has read it"
 _EXPORTER = "the balancers' exporter, with a restart; its counters go on"
+_SCHEDULE = "the schedule's own settings, where there is one; otherwise each run of a playbook reads it"
 _OPENSEARCH = ("OpenSearch, one node at a time, each only while all nodes are there and the cluster is `opensearch_restart_status`, which it is again "
                "before the next")
 _RUN = "how a run works; it is read anew by each"
@@ -81,6 +82,8 @@ CLUSTER = {
                                             "newer one (preflight: opensearch_version)"),
     "opensearch_index_replicas": (NO_EFFECT, "what the preflight asks of the layout; an index has the copies that it was made with"),
     "opensearch_heap": (ROLLED_OUT, _OPENSEARCH),
+    "opensearch_backup_schedule": (ROLLED_OUT, "the timer on each node, and Prometheus' rules; where it is taken away, the timer finds no settings and does "
+                                               "nothing"),
     "cluster_packages_from_mirror": (ROLLED_OUT, "the hosts' apt source"),
     "cluster_hooks": (NO_EFFECT, _RUN),
     "cluster_plan": (NO_EFFECT, _RUN),
@@ -186,22 +189,22 @@ ROLES = {
     "object_store_root": (BY_HAND, "an empty store is served from its new place, with a restart; move the old folder there first"),
     "object_store_buckets": (BY_HAND, "what is added is made; what is taken out stays, with its objects"),
     "object_store_wait": (NO_EFFECT, _RUN),
-    "opensearch_backup_repository": (NO_EFFECT, _RUN),
-    "opensearch_backup_bucket": (NO_EFFECT, _RUN),
-    "opensearch_backup_base_path": (NO_EFFECT, _RUN),
-    "opensearch_backup_endpoint": (NO_EFFECT, _RUN),
-    "opensearch_backup_region": (NO_EFFECT, _RUN),
-    "opensearch_backup_repository_settings": (NO_EFFECT, _RUN),
+    "opensearch_backup_repository": (ROLLED_OUT, _SCHEDULE),
+    "opensearch_backup_bucket": (ROLLED_OUT, _SCHEDULE),
+    "opensearch_backup_base_path": (ROLLED_OUT, _SCHEDULE),
+    "opensearch_backup_endpoint": (ROLLED_OUT, _SCHEDULE),
+    "opensearch_backup_region": (ROLLED_OUT, _SCHEDULE),
+    "opensearch_backup_repository_settings": (ROLLED_OUT, _SCHEDULE),
     "opensearch_backup_prefix": (NO_EFFECT, _RUN),
     "opensearch_backup_slot": (NO_EFFECT, _RUN),
-    "opensearch_backup_indices": (NO_EFFECT, _RUN),
-    "opensearch_backup_prove_every": (NO_EFFECT, _RUN),
-    "opensearch_backup_max_age": (NO_EFFECT, _RUN),
-    "opensearch_backup_min_count": (NO_EFFECT, _RUN),
-    "opensearch_backup_failed_max_age": (NO_EFFECT, _RUN),
-    "opensearch_backup_clock_tolerance": (NO_EFFECT, _RUN),
+    "opensearch_backup_indices": (ROLLED_OUT, _SCHEDULE),
+    "opensearch_backup_prove_every": (ROLLED_OUT, _SCHEDULE),
+    "opensearch_backup_max_age": (ROLLED_OUT, _SCHEDULE),
+    "opensearch_backup_min_count": (ROLLED_OUT, _SCHEDULE),
+    "opensearch_backup_failed_max_age": (ROLLED_OUT, _SCHEDULE),
+    "opensearch_backup_clock_tolerance": (ROLLED_OUT, _SCHEDULE),
     "opensearch_backup_dry_run": (NO_EFFECT, _RUN),
-    "opensearch_backup_timeout": (NO_EFFECT, _RUN),
+    "opensearch_backup_timeout": (ROLLED_OUT, _SCHEDULE),
     "opensearch_backup_snapshot": (NO_EFFECT, _RUN),
     "opensearch_backup_aliases": (NO_EFFECT, _RUN),
     "opensearch_backup_late_documents": (NO_EFFECT, _RUN),

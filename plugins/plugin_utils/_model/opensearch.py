@@ -15,8 +15,12 @@ MANAGERS, DATA = "opensearch_managers", "opensearch_data"
 FOLDER = "/etc/ironrack/opensearch"
 #: How the release file calls its components of OpenSearch, one for each version.
 COMPONENT = "opensearch-"
+#: What tells Prometheus the numbers of a node.
+EXPORTER = "elasticsearch-exporter"
 #: The plugin without which a node knows no object store, and does not start with the keys of one.
 S3 = "repository-s3"
+#: What a schedule of backups has where nobody says otherwise: a name's beginning, and seconds.
+SCHEDULE = {"prefix": "hourly", "slot": 3600, "interval": 300, "alert_after": 10800}
 #: The one that S3 clients take where nobody names another.
 REGION = "us-east-1"
 
@@ -62,6 +66,12 @@ def managers_survive_a_zone(plan):
     return bool(zones) and "" not in zones and sum(zones.values()) - max(zones.values()) > sum(zones.values()) // 2
 
 
+def schedule(plan):
+    """:returns: the schedule of backups as a whole; empty where nobody asked for one."""
+    asked = plan.values["opensearch_backup_schedule"]
+    return dict(SCHEDULE, **asked) if asked else {}
+
+
 def name_of(plan):
     """:returns: cluster.name of OpenSearch."""
     return plan.values["cluster_opensearch_name"] or plan.values["cluster_name"]
@@ -86,9 +96,16 @@ def opensearch(plan, release, kubeconfig):
         "urls": [url(host.address, HTTP_PORT) for host in plan.group(DATA)],
         "ca_file": posixpath.join(beside, "opensearch-ca.crt"), "cert_file": posixpath.join(beside, "opensearch-admin.crt"),
         "key_file": posixpath.join(beside, "opensearch-admin.key"), "password_file": posixpath.join(beside, "opensearch-admin-password"),
+        "schedule": schedule(plan) if made else {},
         "s3": bool(made) and S3 in versions(release)[version].get("plugins", []),
-        "components": {"opensearch": _component(versions(release)[version])} if made else {},
+        "components": {"opensearch": _component(versions(release)[version]), **_exporter(release)} if made else {},
     }
+
+
+def _exporter(release):
+    """:returns: the exporter as a component; nothing where the release file has none."""
+    found = release.get("components", {}).get(EXPORTER)
+    return {EXPORTER: found} if found else {}
 
 
 def _component(component):

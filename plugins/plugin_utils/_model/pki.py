@@ -18,8 +18,12 @@ APISERVER_FOLDER = "/etc/kubernetes/ironrack"
 ENCRYPTION = "encryption.yaml"
 #: Beside opensearch.yml: the engine reads certificates in its folder of settings only.
 OPENSEARCH = "/etc/opensearch"
+#: For what asks the node beside it: the schedule of backups, and the exporter.
+OPENSEARCH_CLIENTS = OURS + "/opensearch/clients"
 #: What tells a node's certificate from the administrator's: an inventory that grows then changes no setting of the nodes that are there.
 OPENSEARCH_NODES = "opensearch-nodes"
+#: The account of the exporter beside OpenSearch.
+EXPORTER = "opensearch-exporter"
 CLIENT, SERVER, BOTH = ("client",), ("server",), ("server", "client")
 
 
@@ -104,12 +108,14 @@ def _of_opensearch(plan):
     hosts = opensearch_nodes(plan)
     made = [_certificate("opensearch-" + one.name, "opensearch-ca", one.name, BOTH, [OPENSEARCH_NODES],
                          _sans([one.name, one.address, "localhost", loopback(plan)])) for one in hosts]
-    return made + ([_certificate("opensearch-admin", "opensearch-ca", "opensearch-admin", CLIENT)] if hosts else [])
+    # The last two are users of the API by their common name, without a password that somebody would have to keep.
+    names = {"opensearch-admin": "opensearch-admin", "opensearch-backup": "backup", "opensearch-metrics": "metrics"} if hosts else {}
+    return made + [_certificate(name, "opensearch-ca", user, CLIENT) for name, user in names.items()]
 
 
 def _passwords(plan):
-    """:returns: passwords that are made once: of OpenSearch's first users, and the object store's key, which every node of OpenSearch is told."""
-    return (["opensearch-admin", "opensearch-metrics"] if opensearch_nodes(plan) else []) + (["object-store-account"] if plan.group("object_store") else [])
+    """:returns: passwords that are made once: of OpenSearch's first user, and the object store's key, which every node of OpenSearch is told."""
+    return (["opensearch-admin"] if opensearch_nodes(plan) else []) + (["object-store-account"] if plan.group("object_store") else [])
 
 
 def _pair(path, source):
@@ -151,12 +157,16 @@ def host_files(host, encrypted, pod_access=False):
         files += [(OURS + "/kubernetes-ca.crt", "kubernetes-ca.crt")] + _pair(OURS + "/pod-access", "pod-access")
     if host.is_in("opensearch_managers", "opensearch_data"):
         files += [(OPENSEARCH + "/ca.crt", "opensearch-ca.crt")] + _pair(OPENSEARCH + "/node", "opensearch-" + host.name)
+        files += [(OPENSEARCH_CLIENTS + "/ca.crt", "opensearch-ca.crt")]
+        files += _pair(OPENSEARCH_CLIENTS + "/backup", "opensearch-backup") + _pair(OPENSEARCH_CLIENTS + "/metrics", "opensearch-metrics")
     # The mirror's own certificate is put in place by its role, and the authority's by role host, which needs it for its packages.
     return [_file(path, source) for path, source in sorted(set(files))]
 
 
 def _file(path, source):
     owner = "etcd" if path.startswith(ETCD + "/") else "opensearch" if path.startswith(OPENSEARCH + "/") else "root"
+    if path == OPENSEARCH_CLIENTS + "/metrics.key":
+        owner = EXPORTER
     # Kubernetes' certificates are no secret, but only root's processes read them, and the CIS benchmark asks for it.
     private = source.endswith(".key") or source == ENCRYPTION or path.startswith(KUBERNETES + "/")
     return {"path": path, "source": source, "mode": "0600" if private else "0644", "owner": owner, "group": owner}

@@ -101,6 +101,10 @@ VARIABLES = (
               "refused."),
     _variable("opensearch_heap", "heap", "",
               "Memory of the host's OpenSearch heap, such as 4g or 512m; half of the host's memory and at most 31g where it is not set.", scope="host"),
+    _variable("opensearch_backup_schedule", "dict", {},
+              "Has OpenSearch's nodes take backups themselves, by a timer on each: 'prefix' of the snapshots' names (hourly), 'slot', seconds of which each "
+              "stretch has one snapshot (3600), 'interval', seconds between two looks of a node (300), and 'alert_after', the age in seconds after which "
+              "Prometheus alerts (10800). With none of them there is no schedule.", keys=("prefix", "slot", "interval", "alert_after")),
     _variable("cluster_packages_from_mirror", "bool", True, "Whether hosts of a mirrored cluster take OS packages from the mirror too."),
     _variable("cluster_hooks", "dict of str", {}, "The site's own tasks: name of a hook -> task file."),
     _variable("cluster_plan", "bool", False, "Run every play in check mode: nothing is changed, and the run says what would be."),

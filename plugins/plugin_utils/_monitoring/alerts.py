@@ -125,7 +125,40 @@ def parts(jobs):
     if "etcd" in jobs:
         rules.append(_alert("EtcdWithoutLeader", "etcd_server_has_leader == 0", "critical", "etcd on {{ $labels.host }} has no leader",
                             "It can take no write.", "1m"))
-    return rules
+    return rules + (opensearch() if "opensearch" in jobs else [])
+
+
+def opensearch():
+    """:returns: rules about OpenSearch's nodes; its backups have their own."""
+    color = 'max(elasticsearch_cluster_health_status{color="%s"}) == 1'
+    return [
+        _alert("OpenSearchRed", color % "red", "critical", "OpenSearch has lost shards", "Of some shard no copy is there: what is in it can be neither read "
+               "nor written.", "1m"),
+        _alert("OpenSearchYellow", color % "yellow", "ticket", "OpenSearch lacks copies of shards", "The next node that fails may take documents along.",
+               "30m")]
+
+
+def backups(schedule):
+    """:returns: rules about OpenSearch's backups by schedule.
+
+    :param schedule: that of the model.
+    """
+    series = '{series="%s"}' % schedule["prefix"]
+    last, looked, well = ("ironrack_opensearch_backup_%s%s" % (name, series) for name in (
+        "last_success_timestamp_seconds", "run_timestamp_seconds", "run_success"))
+    limit, quiet = "%ds" % schedule["alert_after"], 3 * schedule["interval"]
+    what = {"series": schedule["prefix"]}
+    return [
+        _alert("OpenSearchBackupTooOld", "time() - max(%s) > %d" % (last, schedule["alert_after"]), "critical", "OpenSearch has no backup of late",
+               "The newest SUCCESS is {{ $value | humanizeDuration }} old: what came since is lost with the cluster.", **what),
+        _alert("OpenSearchBackupMissing", "absent(%s)" % last, "critical", "OpenSearch has no backup", "No node knows of a SUCCESS.", limit, **what),
+        # One node that fails may be the one that restarts; where none succeeds there is no backup.
+        _alert("OpenSearchBackupFails", "max(%s) == 0" % well, "critical", "OpenSearch cannot be backed up",
+               "The schedule fails on each node: see ironrack-opensearch-backup.service there.", "%ds" % schedule["interval"], **what),
+        _alert("OpenSearchBackupSilent", "time() - %s > %d" % (looked, quiet), "ticket", "{{ $labels.host }} does not look after backups",
+               "Its ironrack-opensearch-backup.timer has not run for {{ $value | humanizeDuration }}.", "%ds" % quiet),
+        _alert("OpenSearchBackupDamaged", "max(ironrack_opensearch_backup_failed_proofs%s) > 0" % series, "critical",
+               "A backup of OpenSearch cannot be restored", "A scratch restore failed; nothing is deleted while that is so.", **what)]
 
 
 def monitoring():
@@ -160,12 +193,13 @@ def escalation(after):
                    "{{ $labels.escalates }} has been firing for %s" % after, "Nobody has ended it or silenced it in that time.", after)]
 
 
-def groups(services, thresholds, metrics, jobs, escalate_after):
+def groups(services, thresholds, metrics, jobs, escalate_after, schedule):
     """:returns: rule groups of everything but the objectives.
 
-    :param services: of :func:`~.settings.read_services`.
+    :param services: of :func:`~.settings.read_services`. :param schedule: of OpenSearch's backups, as the model has it; empty where there is none.
     """
     made = [{"name": "thresholds-%s" % service.name, "rules": ServiceAlerts(service.name, thresholds, metrics).rules() + [unknown_pods(service)]}
             for service in services]
+    made += [{"name": "opensearch-backups", "rules": backups(schedule)}] if schedule else []
     return made + [{"name": "hosts", "rules": hosts(thresholds)}, {"name": "parts", "rules": parts(jobs)}, {"name": "monitoring", "rules": monitoring()},
                    {"name": "escalation", "rules": escalation(escalate_after)}]

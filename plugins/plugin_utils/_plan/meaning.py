@@ -40,6 +40,7 @@ COSTS = {
     ("ironrack-object-store.service", "restart"): "The object store restarts: a snapshot that is being taken may fail; the next one is taken in its turn.",
     ("prometheus-node-exporter.service", "restart"): "The node exporter restarts: a scrape or two of this host is missing.",
     ("ironrack-balancer-exporter.service", "restart"): "The counters of requests are not there for a moment; what is logged meanwhile is counted after it.",
+    ("ironrack-opensearch-exporter.service", "restart"): "OpenSearch's exporter restarts: a scrape or two of this node is missing.",
     ("ironrack-pod-targets.service", "restart"): "Prometheus keeps the pods that it knows until their daemon is back.",
     ("prometheus.service", "restart"): "Prometheus restarts: nothing is measured for some seconds, and a gate under way is inconclusive.",
     ("prometheus.service", "reload"): "Prometheus reads its configuration again: nothing is missed.",

@@ -108,6 +108,10 @@ def _exclusion(details, _certificates):
     return "OpenSearch would place no shard on %s" % count(len(names), "node") if names else "OpenSearch would place shards on all nodes", list(names)
 
 
+def _repository(_details, _certificates):
+    return "the repository of OpenSearch's snapshots would be registered", []
+
+
 def _kubeadm(details, _certificates):
     rollout = details.get("rollout") or {}
     items = list(rollout.get("steps", [])) + list(rollout.get("files", []))
@@ -180,6 +184,7 @@ BY_ACTION = {
     "ironrack.cluster.opensearch_node_exclusion": ("opensearch", _exclusion),
     "ironrack.cluster.opensearch_keystore": ("file", _keystore),
     "ironrack.cluster.opensearch_node": ("opensearch", _opensearch),
+    "ironrack.cluster.opensearch_repository": ("opensearch", _repository),
     "ironrack.cluster.packages": ("package", _packages),
     "ironrack.cluster.pki_bundle": ("certificate", _certificates),
     "ironrack.cluster.units": ("unit", _units),

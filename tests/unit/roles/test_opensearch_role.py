@@ -149,12 +149,18 @@ def test_what_a_node_writes_is_open_to_it(rendered):
 def test_the_security_plugins_first_files(rendered):
     users = yaml.safe_load(rendered("security-internal_users.yml.j2"))
     assert users["admin"] == {"hash": "bcrypt of admin", "reserved": False, "backend_roles": ["admin"], "description": "May do everything"}
-    assert users["metrics"]["backend_roles"] == []
+    assert set(users) == {"_meta", "admin"}
     mapping, roles = yaml.safe_load(rendered("security-roles_mapping.yml.j2")), yaml.safe_load(rendered("security-roles.yml.j2"))
     assert mapping["all_access"]["backend_roles"] == ["admin"] and mapping["ironrack_metrics"]["users"] == ["metrics"]
-    assert set(roles) == {"_meta", "ironrack_metrics"}
+    assert mapping["ironrack_backup"]["users"] == ["backup"]
+    assert set(roles) == {"_meta", "ironrack_metrics", "ironrack_backup"}
+    # Both are certificates' users, by their common names.
+    users = {one["name"]: one["common_name"] for one in model()["pki"]["certificates"]}
+    assert (users["opensearch-metrics"], users["opensearch-backup"], users["opensearch-admin"]) == ("metrics", "backup", "opensearch-admin")
     config = yaml.safe_load(rendered("security-config.yml.j2"))["config"]["dynamic"]
-    assert config["http"]["anonymous_auth_enabled"] is False and len(config["authc"]) == 1
+    assert config["http"]["anonymous_auth_enabled"] is False
+    assert [config["authc"][name]["http_authenticator"]["challenge"] for name in sorted(config["authc"], key=lambda one: config["authc"][one]["order"])] == [
+        False, True]
     audit = yaml.safe_load(rendered("security-audit.yml.j2"))["config"]["audit"]
     assert audit["log_request_body"] is False and audit["exclude_sensitive_headers"] is True
     kinds = [yaml.safe_load(rendered("security-%s.yml.j2" % name))["_meta"]["type"] for name in ("config", "audit", "roles", "roles_mapping", "internal_users")]
@@ -186,7 +192,12 @@ def test_every_file_has_its_source_and_every_watched_one_is_written(value):
     assert (folder["mode"], folder["owner"]) == ("0700", "opensearch")
     placed = {entry["path"]: (entry["owner"], entry["mode"]) for entry in model()["hosts"]["os1"]["pki_files"]}
     assert placed == {"/etc/opensearch/ca.crt": ("opensearch", "0644"), "/etc/opensearch/node.crt": ("opensearch", "0644"),
-                      "/etc/opensearch/node.key": ("opensearch", "0600")}
+                      "/etc/opensearch/node.key": ("opensearch", "0600"),
+                      "/etc/ironrack/opensearch/clients/ca.crt": ("root", "0644"),
+                      "/etc/ironrack/opensearch/clients/backup.crt": ("root", "0644"),
+                      "/etc/ironrack/opensearch/clients/backup.key": ("root", "0600"),
+                      "/etc/ironrack/opensearch/clients/metrics.crt": ("root", "0644"),
+                      "/etc/ironrack/opensearch/clients/metrics.key": ("opensearch-exporter", "0600")}
 
 
 def test_who_gets_into_which_object_store(value, rendered):
@@ -257,7 +268,7 @@ def test_data_nodes_come_first_and_the_elected_manager_last(value):
     assert value("__opensearch_turns", opensearch_seen={"skipped": True}, **given) == ["d1", "d2", "os1", "os3"]
 
 
-@pytest.mark.parametrize("host, users", [("os1", ["opensearch"]), ("ops1", ["object-store"])])
+@pytest.mark.parametrize("host, users", [("os1", ["opensearch", "opensearch-exporter"]), ("ops1", ["object-store"])])
 def test_the_hosts_have_users_and_maps(value, host, users):
     assert [user["name"] for user in value("__host_users", host, role="host")] == users
     assert ("vm.max_map_count" in value("__host_all_sysctl", host, role="host", host_sysctl={})) == (host == "os1")
@@ -301,7 +312,8 @@ def test_without_kubernetes_monitoring_asks_no_api(value):
 def test_site_runs_without_kubernetes_and_asks_no_api_then():
     plays = [play for play in yaml.safe_load((ROOT / "playbooks/site.yml").read_text()) if "hosts" in play]
     beside = next(play for play in plays if "OpenSearch" in str(play["tasks"]))
-    assert [task["ansible.builtin.include_role"]["name"] for task in beside["tasks"]] == ["ironrack.cluster.object_store", "ironrack.cluster.opensearch"]
+    assert [task["ansible.builtin.include_role"]["name"] for task in beside["tasks"]] == [
+        "ironrack.cluster.object_store", "ironrack.cluster.opensearch", "ironrack.cluster.opensearch_backup"]
     # Of the plays for all hosts whatever is done once, at the client host, asks Kubernetes.
     everywhere = [play for play in plays if play["hosts"] == "all"]
     once = [task for play in everywhere for task in play["tasks"] if task.get("run_once") and task.get("delegate_to") == "{{ cluster.client_host }}"]

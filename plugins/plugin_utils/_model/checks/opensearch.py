@@ -4,10 +4,15 @@
 """What is refused of OpenSearch and of the object store that its snapshots go to."""
 from __future__ import annotations
 
-from ..opensearch import DATA, MANAGERS, data_zones, managers_survive_a_zone, nodes, placeable, versions
+import re
+
+from ..opensearch import DATA, MANAGERS, S3, SCHEDULE, data_zones, managers_survive_a_zone, nodes, placeable, schedule, versions
 from ..problems import did_you_mean
 from ..settle import some
 from .registry import check
+
+
+_SERIES = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 def _is_production(plan):
@@ -40,6 +45,38 @@ def opensearch_replicas_placeable(plan, releases):
         yield ("opensearch_index_replicas", "each index has %d copies with it, and %d find a place on %d data nodes (%s)" % (
             copies, placed, len(data), spread), "a data node for each copy, in the zone whose share it is: the cluster would never be green",
             "set it to %d, or add data nodes" % (placed - 1))
+
+
+@check("opensearch_backup_schedule")
+def opensearch_schedule_sound(plan, releases):
+    asked, where = schedule(plan), "opensearch_backup_schedule, %s"
+    if not asked:
+        return
+    if not isinstance(asked["prefix"], str) or not _SERIES.fullmatch(asked["prefix"]):
+        yield (where % "prefix", "it is %r" % (asked["prefix"],), "what a snapshot's name may begin with: lower-case letters, digits, dots and dashes",
+               "such as hourly")
+    wrong = [name for name in ("slot", "interval", "alert_after") if not isinstance(asked[name], int) or isinstance(asked[name], bool) or asked[name] < 1]
+    for name in wrong:
+        yield (where % name, "it is %r" % (asked[name],), "seconds, a whole number from 1", "such as %d" % SCHEDULE[name])
+    if wrong:
+        return
+    if asked["slot"] % 60:
+        yield (where % "slot", "it is %d seconds" % asked["slot"], "whole minutes, since the snapshot's name has its slot to the minute",
+               "set it to %d" % (60 * max(1, round(asked["slot"] / 60))))
+    if asked["interval"] > asked["slot"] // 2:
+        yield (where % "interval", "it is %d seconds, of a slot of %d" % (asked["interval"], asked["slot"]),
+               "at most half of the slot, so that another node takes over within it", "set it to %d or less" % (asked["slot"] // 2))
+    if asked["alert_after"] <= asked["slot"] + asked["interval"]:
+        yield (where % "alert_after", "it is %d seconds, and the newest snapshot is up to %d old with all well" % (
+            asked["alert_after"], asked["slot"] + asked["interval"]), "more than that", "set it to three slots, %d" % (3 * asked["slot"]))
+
+
+@check("opensearch_backup_schedule", "cluster_kubernetes_version", "cluster_opensearch_version")
+def opensearch_schedule_has_a_store(plan, releases):
+    found = versions(releases.get(plan.values["cluster_kubernetes_version"]) or {}).get(plan.values["cluster_opensearch_version"])
+    if schedule(plan) and nodes(plan) and found is not None and S3 not in found.get("plugins", []):
+        yield ("opensearch_backup_schedule", "OpenSearch %s of the release file has no plugin %s" % (found["version"], S3),
+               "a release that knows an object store", "leave the schedule out until the upgrade")
 
 
 @check("cluster_profile")

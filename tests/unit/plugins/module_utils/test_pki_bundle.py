@@ -14,8 +14,8 @@ from ansible_collections.ironrack.cluster.plugins.module_utils._common.cli impor
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError
 from ansible_collections.ironrack.cluster.plugins.module_utils._monitoring import login
 from ansible_collections.ironrack.cluster.plugins.module_utils._pki import bundle as bundle_module
-from ansible_collections.ironrack.cluster.plugins.module_utils._pki.bundle import PLACEHOLDER, Bundle
-from ansible_collections.ironrack.cluster.plugins.module_utils._pki.spec import parse_specs
+from ansible_collections.ironrack.cluster.plugins.module_utils._pki.bundle import Bundle
+from ansible_collections.ironrack.cluster.plugins.module_utils._pki.spec import PLACEHOLDER, parse_specs
 
 
 class Host:

@@ -19,7 +19,8 @@ from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.problems i
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.settle import settle
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.variables import BY_NAME
 
-OPENSEARCH = {"opensearch-" + version: {"version": version, "files": []} for version in ("3.4.0", "2.19.4")}
+OPENSEARCH = {"opensearch-" + version: {"version": version, "files": [], "plugins": plugins} for version, plugins in (
+    ("3.4.0", ["repository-s3"]), ("2.19.4", []))}
 RELEASES = {"1.36.4": {"version": "1.36.4", "components": OPENSEARCH, "images": []}, "1.35.4": {"version": "1.35.4"}}
 HOSTS = {
     "ops1": ("10.77.0.5", "a", ["mirror"]), "lb1": ("10.77.0.11", "a", ["load_balancers"]), "lb2": ("10.77.0.12", "b", ["load_balancers"]),

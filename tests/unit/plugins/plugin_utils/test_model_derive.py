@@ -327,8 +327,9 @@ def test_opensearch_needs_no_kubernetes():
     assert model["kubernetes"] is False and model["endpoint"]["url"] == "" and model["api_servers"] == [] and model["kubelet_servers"] == []
     assert [one["name"] for one in model["pki"]["authorities"]] == ["service-ca", "opensearch-ca"] and model["pki"]["keypairs"] == []
     assert {one["name"] for one in model["pki"]["certificates"]} == {
-        "mirror-ops1", "prometheus-ops1", "object-store-ops1", "opensearch-os1", "opensearch-os2", "opensearch-os3", "opensearch-admin"}
-    assert model["pki"]["passwords"] == ["opensearch-admin", "opensearch-metrics", "object-store-account"]
+        "mirror-ops1", "prometheus-ops1", "object-store-ops1", "opensearch-os1", "opensearch-os2", "opensearch-os3", "opensearch-admin",
+        "opensearch-backup", "opensearch-metrics"}
+    assert model["pki"]["passwords"] == ["opensearch-admin", "object-store-account"]
     assert not model["encryption"]["enabled"] and model["pki"]["host"] == "ops1"
     assert not any("Kubernetes" in sentence or "etcd" in sentence for sentences in model["promises"].values() for sentence in sentences)
     assert json.loads(json.dumps(model))["opensearch"] == model["opensearch"]

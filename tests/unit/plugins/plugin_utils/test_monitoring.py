@@ -17,6 +17,7 @@ from ansible_collections.ironrack.cluster.plugins.filter.pod_discovery import po
 from ansible_collections.ironrack.cluster.plugins.filter.prometheus_config import prometheus_config
 from ansible_collections.ironrack.cluster.plugins.filter.prometheus_rules import prometheus_rules
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.model import derive
+from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.opensearch import SCHEDULE
 
 ROOT = Path(__file__).resolve().parents[4]
 DEFAULTS = yaml.safe_load((ROOT / "roles" / "monitoring" / "defaults" / "main.yml").read_text())
@@ -148,6 +149,17 @@ class TestRules:
 
     def test_without_services_there_is_still_the_cluster(self):
         assert [group["name"] for group in rules(services=[])] == ["hosts", "parts", "monitoring", "escalation"]
+
+    def test_opensearch_and_its_schedule_have_alerts_where_they_are(self):
+        def names(cluster):
+            return {rule.get("alert") for group in rules(cluster=cluster) for rule in group["rules"]}
+
+        with_engine = model(opensearch_managers=["os1"], opensearch_data=["os1"])
+        scheduled = dict(with_engine, opensearch=dict(with_engine["opensearch"], schedule=SCHEDULE))
+        own = {"OpenSearchRed", "OpenSearchYellow"}
+        taken = {"OpenSearchBackup" + end for end in ("TooOld", "Missing", "Fails", "Silent", "Damaged")}
+        assert not names(model()) & (own | taken)
+        assert names(with_engine) & (own | taken) == own and names(scheduled) & (own | taken) == own | taken
 
     def test_every_alert_has_a_severity_and_says_what_it_is(self):
         for group in rules():
