@@ -151,6 +151,7 @@ STEPS = {
     "opensearch-restart-killed": restart.opensearch_restart_killed,
     "opensearch-old": opensearch_upgrade.opensearch_old, "opensearch-upgrade": opensearch_upgrade.opensearch_upgrade,
     "opensearch-upgrade-hindered": opensearch_upgrade.opensearch_upgrade_hindered,
+    "opensearch-upgrade-everywhere": opensearch_upgrade.opensearch_upgrade_everywhere,
     "opensearch-bench": opensearch_bench.opensearch_bench,
     "opensearch-node-replace": replace.opensearch_node_replace,
     "opensearch-backup": backup.opensearch_backup, "opensearch-damaged": backup.opensearch_damaged,

@@ -18,8 +18,8 @@ APISERVER_FOLDER = "/etc/kubernetes/ironrack"
 ENCRYPTION = "encryption.yaml"
 #: Beside opensearch.yml: the engine reads certificates in its folder of settings only.
 OPENSEARCH = "/etc/opensearch"
-#: For what asks the node beside it: the schedule of backups, and the exporter.
-OPENSEARCH_CLIENTS = OURS + "/opensearch/clients"
+#: Of what asks the node beside it, the schedule of backups and the exporter: each has a folder, which is its account's alone.
+OPENSEARCH_CLIENTS = {"backup": OURS + "/opensearch/backup", "metrics": OURS + "/opensearch/metrics"}
 #: What tells a node's certificate from the administrator's: an inventory that grows then changes no setting of the nodes that are there.
 OPENSEARCH_NODES = "opensearch-nodes"
 #: The account of the exporter beside OpenSearch.
@@ -157,15 +157,15 @@ def host_files(host, encrypted, pod_access=False):
         files += [(OURS + "/kubernetes-ca.crt", "kubernetes-ca.crt")] + _pair(OURS + "/pod-access", "pod-access")
     if host.is_in("opensearch_managers", "opensearch_data"):
         files += [(OPENSEARCH + "/ca.crt", "opensearch-ca.crt")] + _pair(OPENSEARCH + "/node", "opensearch-" + host.name)
-        files += [(OPENSEARCH_CLIENTS + "/ca.crt", "opensearch-ca.crt")]
-        files += _pair(OPENSEARCH_CLIENTS + "/backup", "opensearch-backup") + _pair(OPENSEARCH_CLIENTS + "/metrics", "opensearch-metrics")
+        for name, folder in OPENSEARCH_CLIENTS.items():
+            files += [(folder + "/ca.crt", "opensearch-ca.crt")] + _pair(folder + "/client", "opensearch-" + name)
     # The mirror's own certificate is put in place by its role, and the authority's by role host, which needs it for its packages.
     return [_file(path, source) for path, source in sorted(set(files))]
 
 
 def _file(path, source):
     owner = "etcd" if path.startswith(ETCD + "/") else "opensearch" if path.startswith(OPENSEARCH + "/") else "root"
-    if path == OPENSEARCH_CLIENTS + "/metrics.key":
+    if path.startswith(OPENSEARCH_CLIENTS["metrics"] + "/"):
         owner = EXPORTER
     # Kubernetes' certificates are no secret, but only root's processes read them, and the CIS benchmark asks for it.
     private = source.endswith(".key") or source == ENCRYPTION or path.startswith(KUBERNETES + "/")

@@ -22,7 +22,7 @@ SCHEDULE = {"opensearch_backup_schedule": {"prefix": PREFIX, "slot": SLOT, "inte
 WATCHED = 3
 #: Seconds in which an alert comes, once its condition holds and its own wait is over; and in which it goes.
 TOLD = 60
-UNIT, SETTINGS, CLIENTS = "ironrack-opensearch-backup", "/etc/ironrack/opensearch/backup.json", "/etc/ironrack/opensearch/clients"
+UNIT, OURS = "ironrack-opensearch-backup", "/etc/ironrack/opensearch"
 
 
 class Prometheus:
@@ -86,9 +86,9 @@ def whole(what, found):
 
 def rights(name, address):
     """What the certificates on a node open, asked there."""
-    def status(user, method, path, *more):
+    def status(user, method, path):
         return on(name, "sudo", "curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--request", method, "--cacert",
-                  CLIENTS + "/ca.crt", "--cert", "%s/%s.crt" % (CLIENTS, user), "--key", "%s/%s.key" % (CLIENTS, user), *more,
+                  *("%s/%s/%s" % (OURS, user, end) if end.endswith((".crt", ".key")) else end for end in ("ca.crt", "--cert", "client.crt", "--key", "client.key")),
                   "https://%s:%d%s" % (address, api.PORT, path))
 
     seen = {"metrics reads the health": status("metrics", "GET", "/_cluster/health"),

@@ -18,6 +18,8 @@ OLD, NEW = "2.19.4", "3.4.0"
 ALONE = "lab-alone"
 #: No package registry has repository-s3 for the old version, so the lab has no snapshot of it.
 UNPROVED = ("-e", "opensearch_upgrade_snapshot_max_age=0")
+#: Far more than an upgrade of a lab has tasks.
+MOST_KILLS = 200
 DROP_IN = "/etc/systemd/system/opensearch.service.d/does-not-start.conf"
 
 
@@ -167,3 +169,54 @@ def opensearch_upgrade_hindered(inventory):
     say("opensearch-upgrade-hindered: a check run predicted %d changes and made none; %s did not start: stopped there after %.0f s, the others as they "
         "were; killed while %s was down, and run again each time: all of %s after %.0f s; %s" % (
             len(foretold), victim, away, ", then while ".join(hit), NEW, seconds, of_writes(writer)))
+
+
+def _killed_next(inventory, number, hit, done):
+    """Upgrade, and kill the run at the first task that no run was killed at with as many upgraded nodes.
+
+    :param hit: (task, which one of its name, upgraded nodes) of the kills so far; the new one is added.
+    :returns: whether there was one. :raises NotProved: where the run fails by itself.
+    """
+    with Run(inventory, "opensearch_upgrade", "opensearch-upgrade-everywhere-%02d" % number, UNPROVED) as run:
+        while run.alive():
+            ahead = next(((step.name, step.number, done) for step in run.steps() if (step.name, step.number, done) not in hit), None)
+            if ahead and run.alive():
+                run.kill()
+                hit.append(ahead)
+                return True
+            time.sleep(0.02)
+        if run.wait().status:
+            raise NotProved("run %d failed: %s" % (number, run.tail()))
+    return False
+
+
+def opensearch_upgrade_everywhere(inventory):
+    """Whoever upgrades is killed at each task, of the first run and of those that go on after a node is done; the same command brings it to its end."""
+    nodes = api.nodes(inventory)
+    first = next(iter(nodes.values()))
+    fresh_indices(first)
+    before, held, hit = invocations(nodes), allocation(first), []
+    with Writer(nodes.values(), INDEX) as writer:
+        time.sleep(2)
+        begun = time.monotonic()
+        while _killed_next(inventory, len(hit) + 1, hit, _done(nodes)):
+            if len(hit) == MOST_KILLS:
+                raise NotProved("after %d kills there is still a task that none was at: %s" % (len(hit), hit[-1]))
+        seconds = time.monotonic() - begun
+        time.sleep(2)
+    found = ended(inventory, nodes, writer, before, held)
+    if found:
+        raise NotProved("an upgrade that is killed at each task: %s" % "; ".join(found))
+    counts = [sum(done == number for _name, _number, done in hit) for number in range(len(nodes) + 1)]
+    say("opensearch-upgrade-everywhere: killed at %d tasks (%s), and run again each time: all of %s after %.0f s; %s" % (
+        len(hit), ", ".join("%d with %d nodes upgraded" % (count, number) for number, count in enumerate(counts)), NEW, seconds, of_writes(writer)))
+
+
+def _done(nodes):
+    """:returns: how many nodes run the new version, as one that answers tells it."""
+    for address in nodes.values():
+        try:
+            return list(versions(address).values()).count(NEW)
+        except (OSError, NotProved):
+            continue
+    return 0

@@ -91,6 +91,11 @@ class Run:
         self._output.close()
         return Ended(self._process.returncode, time.monotonic() - self._begun, self.log.read_text())
 
+    def steps(self):
+        """:returns: the tasks that it has come to, as :func:`tests.scenarios.kill_points.steps`."""
+        text = self._followed.read_text() if self._followed.exists() else ""
+        return kill_points.steps(text) if '"task"' in text else []
+
     def tail(self):
         """:returns: the end of what it printed."""
         return self.log.read_text()[-3000:]

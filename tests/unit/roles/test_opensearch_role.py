@@ -193,11 +193,9 @@ def test_every_file_has_its_source_and_every_watched_one_is_written(value):
     placed = {entry["path"]: (entry["owner"], entry["mode"]) for entry in model()["hosts"]["os1"]["pki_files"]}
     assert placed == {"/etc/opensearch/ca.crt": ("opensearch", "0644"), "/etc/opensearch/node.crt": ("opensearch", "0644"),
                       "/etc/opensearch/node.key": ("opensearch", "0600"),
-                      "/etc/ironrack/opensearch/clients/ca.crt": ("root", "0644"),
-                      "/etc/ironrack/opensearch/clients/backup.crt": ("root", "0644"),
-                      "/etc/ironrack/opensearch/clients/backup.key": ("root", "0600"),
-                      "/etc/ironrack/opensearch/clients/metrics.crt": ("root", "0644"),
-                      "/etc/ironrack/opensearch/clients/metrics.key": ("opensearch-exporter", "0600")}
+                      **{"/etc/ironrack/opensearch/%s/%s" % (folder, name): (owner, mode)
+                         for folder, owner in (("backup", "root"), ("metrics", "opensearch-exporter"))
+                         for name, mode in (("ca.crt", "0644"), ("client.crt", "0644"), ("client.key", "0600"))}}
 
 
 def test_who_gets_into_which_object_store(value, rendered):
