@@ -27,6 +27,8 @@ from .hashing import canonical, sha256
 INDEX = "ironrack-backups"
 FORMAT = 1
 OPENING, CLOSING, PROOF = "opening", "closing", "proof"
+#: Users and roles, encrypted, see security_backup.
+SEALED = "security"
 #: The key of ours in a snapshot's metadata, and how many bytes of JSON the engine takes there in all.
 KEY, METADATA_BYTES = "ironrack", 1024
 #: Times that each kind of sheet has.

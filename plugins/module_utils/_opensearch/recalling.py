@@ -50,7 +50,7 @@ def recall(api, records, repository, snapshot, token, holder, timeout, clock=tim
         state, seen = wait_for(there, "the manifests in snapshot %s" % snapshot.name, timeout, INTERVAL, clock, sleep)
         if state == recovering.BROKEN:
             raise IronrackError("the manifests in snapshot %s cannot be restored: %s" % (snapshot.name, seen))
-        task = api.reindex(scratch, INDEX, {"terms": {"kind": [manifest.OPENING, manifest.CLOSING, manifest.PROOF]}}, op_type="create")
+        task = api.reindex(scratch, INDEX, {"terms": {"kind": [manifest.OPENING, manifest.CLOSING, manifest.PROOF, manifest.SEALED]}}, op_type="create")
         wait_for(lambda: _copied(api, task), "the manifests to be copied", timeout, INTERVAL, clock, sleep)
     finally:
         api.delete_index(scratch)

@@ -98,6 +98,18 @@ def _told_proof(sheet, changed):
     return {"changed": changed, "verdict": sheet["verdict"], "why": sheet["why"], "indices": sheet["indices"], "time": sheet["time"]}
 
 
+def recall(api, repository, name, timeout):
+    """Have what a snapshot holds of manifests, proofs and users, in a cluster that has none.
+
+    :raises IronrackError: where there is no such snapshot, or it holds none.
+    """
+    snapshot = api.snapshot(repository, name)
+    if snapshot is None or not recalling.can_be(snapshot):
+        refuse([problem("snapshot", "there is no %s in %s" % (name, repository) if snapshot is None else "%s holds no manifest" % name,
+                        "one that opensearch_snapshot took", "opensearch_snapshot_info lists them.")])
+    recalling.recall(api, Records(api), repository, snapshot, secrets.token_hex(4), holding.holder(), timeout)
+
+
 def prove(params, api, check_mode, now):
     """:returns: the module's result. :raises IronrackError: where the verdict is no pass."""
     records, repository, name = Records(api), params["repository"], params["snapshot"]

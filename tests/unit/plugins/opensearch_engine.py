@@ -221,7 +221,7 @@ class Engine:
             body = dict(body)
             if "password" in body:
                 self.passwords[name] = body.pop("password")
-            elif path.startswith(SECURITY + "internalusers/") and not kept:
+            elif path.startswith(SECURITY + "internalusers/") and not kept and "hash" not in body:
                 return 400, {"status": "error", "reason": "Please specify either 'hash' or 'password' when creating a new internal user."}
             self.documents[path] = (body, 0)
             return (200 if kept else 201), {"status": "OK" if kept else "CREATED", "message": "'%s' updated." % name}
