@@ -88,7 +88,8 @@ def rights(name, address):
     """What the certificates on a node open, asked there."""
     def status(user, method, path):
         return on(name, "sudo", "curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--request", method, "--cacert",
-                  *("%s/%s/%s" % (OURS, user, end) if end.endswith((".crt", ".key")) else end for end in ("ca.crt", "--cert", "client.crt", "--key", "client.key")),
+                  *("%s/%s/%s" % (OURS, user, word) if word.endswith((".crt", ".key")) else word
+                    for word in ("ca.crt", "--cert", "client.crt", "--key", "client.key")),
                   "https://%s:%d%s" % (address, api.PORT, path))
 
     seen = {"metrics reads the health": status("metrics", "GET", "/_cluster/health"),

@@ -25,7 +25,7 @@ def logs_in(address, password):
 
 
 def opensearch_users(inventory):
-    """A user with a role is kept with a backup; he, his role and all records are deleted; a playbook brings him back from the snapshot, with his password."""
+    """A user with a role is kept with a backup; he, his role and all records are deleted; a playbook brings him back from the snapshot, password and all."""
     first, password = next(iter(api.nodes(inventory).values())), secrets.token_hex(16)
     backup.fill(first)
     for kind, name, body in MADE:
@@ -51,5 +51,5 @@ def opensearch_users(inventory):
         raise NotProved("after the restore the user gets %s; once more it changed %s" % (after, counts["changed"]))
     for kind, name, _body in reversed(MADE):
         api.well(first, "DELETE", PATH + "%s/%s" % (kind, name))
-    say("opensearch-users: a user with a role and a mapping, deleted with all records of backups: back from snapshot %s in %.0f s, with his password, with what "
-        "his role allows and no more; what is kept names neither; once more: nothing changed" % (snapshot, seconds))
+    say("opensearch-users: a user with a role and a mapping, deleted with all records of backups: back from snapshot %s in %.0f s, with his password, with "
+        "what his role allows and no more; what is kept names neither; once more: nothing changed" % (snapshot, seconds))
