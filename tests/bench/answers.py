@@ -38,6 +38,7 @@ _UNCHANGED = {
     "java_truststore": {"changed_paths": []},
     "opensearch_index_settings": {"changed_indices": []},
     "opensearch_info": {"elected_manager": None, "nodes": []},
+    "opensearch_repository": {"nodes": []},
     "opensearch_keystore": {"created": False, "set": [], "removed": [], "changed_paths": []},
     "packages": {"installed": [], "versions": {}},
     "preflight_probe": {"probe": {"firewall": False}, "problems": []},

@@ -89,7 +89,8 @@ def increases(reading, time, max_age):
     :returns: (labels -> increase, problems in words); where there are problems, the increases are not to be used.
     """
     found, doubts = {}, {}
-    for labels in sorted(set(reading.start) | set(reading.now)):
+    # One that came and went in between is known by its resets alone.
+    for labels in sorted(set(reading.start) | set(reading.now) | set(reading.resets)):
         doubt = _doubt(labels, reading, time, max_age)
         if doubt:
             doubts.setdefault(doubt, []).append(labels)

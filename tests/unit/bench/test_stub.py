@@ -18,6 +18,7 @@ from ansible_collections.ironrack.cluster.plugins.module_utils._files import pay
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.model import derive
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._preflight.bundle import bundle_problems
 from ansible_collections.ironrack.cluster.tests.bench import answers, controller, floor, inventories, measure, recording, session, traffic
+from ansible_collections.ironrack.cluster.tests.unit.site_tasks import ROLES, task_files
 
 PKI = {"authorities": [{"name": "etcd-ca"}], "keypairs": [{"name": "sa"}], "certificates": [{"name": "admin"}]}
 PLAYBOOK = """
@@ -77,14 +78,7 @@ def test_a_module_that_nobody_has_thought_of_is_no_success():
 def test_every_module_of_the_site_has_an_answer():
     # Actions that never send a module.
     controllers = {"cluster_model", "cluster_summary", "preflight_verdict", "kube_apply"}
-    with open(os.path.join(measure.ROOT, "playbooks", "site.yml"), encoding="utf-8") as stream:
-        roles = sorted(set(re.findall(r"^ +name: ironrack\.cluster\.(\w+)$", stream.read(), re.MULTILINE)))
-    used = set()
-    for folder, _folders, names in (part for role in roles for part in os.walk(os.path.join(measure.ROOT, "roles", role))):
-        for name in names:
-            if folder.endswith("/tasks"):
-                with open(os.path.join(folder, name), encoding="utf-8") as stream:
-                    used |= {line.strip()[len("ironrack.cluster."):].split(":")[0] for line in stream if line.strip().startswith("ironrack.cluster.")}
+    used = {name for role in ROLES for path in task_files(role) for name in re.findall(r"^\s*ironrack\.cluster\.(\w+):", path.read_text(), re.MULTILINE)}
     used -= controllers | {"network_check"}
     assert len(used) > 10
     for module in used:

@@ -52,6 +52,8 @@ def test_requests_since_the_step_began_are_counted_over_all_balancers():
     (series(status="200", **LB1), (0.0, 10.5), "10.5 is no number of requests"),
     (series(status="200", **LB1), (100.0, 99.0), "reset since the step began"),
     (series(status="200", job="mtail", instance="lb3:3903"), (None, 5000.0), "its target was not scraped when the step began"),
+    # Between the step's beginning and now it came and went.
+    (series(status="200", job="mtail", instance="lb3:3903"), (None, None), "gone or stale"),
     (series(**LB1), (0.0, 4.0), "no label status")])
 def test_one_series_in_doubt_and_nothing_is_known(labels, samples, why):
     count = errors(reading({**GOOD, labels: samples}))

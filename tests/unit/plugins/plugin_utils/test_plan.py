@@ -16,26 +16,10 @@ from ansible_collections.ironrack.cluster.plugins.plugin_utils._plan import mean
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._plan.collect import collect
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._plan.html import page
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._plan.words import BY_ACTION, describe
+from ansible_collections.ironrack.cluster.tests.unit.site_tasks import ROLES, SITE, task_files
 
 ROOT = Path(__file__).resolve().parents[4]
-SITE = [ROOT / "playbooks" / "site.yml"]
-SITE += [ROOT / "playbooks" / path for path in re.findall(r"include_tasks: (tasks/\w+\.yml)$", SITE[0].read_text(), re.MULTILINE)]
-SITE_ROLES = [ROOT / "roles" / name for name in sorted({name for path in SITE for name in re.findall(
-    r"^ +name: ironrack\.cluster\.(\w+)$", path.read_text(), re.MULTILINE)})]
-#: Of which the site runs something else than all: the file that it names.
-ENTRIES = dict(re.findall(r"^ +name: ironrack\.cluster\.(\w+)\n +tasks_from: (\w+)$", SITE[0].read_text(), re.MULTILINE))
 SECRET = "correct horse battery staple"
-
-
-def task_files(role):
-    """:returns: the task files of a role that a run of the site may read."""
-    if role.name not in ENTRIES:
-        return sorted((role / "tasks").glob("*.yml"))
-    found, ahead = [], [ENTRIES[role.name] + ".yml"]
-    while ahead:
-        found.append(role / "tasks" / ahead.pop())
-        ahead += re.findall(r"(?:import|include)_tasks: (\w+\.yml)$", found[-1].read_text(), re.MULTILINE)
-    return found
 
 
 def model(control_planes=("cp1", "cp2", "cp3"), balancers=("lb1", "lb2"), **changes):
@@ -108,7 +92,7 @@ def test_what_is_kept_is_what_the_module_returns(action):
 
 
 def test_every_action_of_the_site_that_can_change_something_has_its_words():
-    sources = [path.read_text() for role in SITE_ROLES for path in task_files(role)]
+    sources = [path.read_text() for role in ROLES for path in task_files(role)]
     sources += [path.read_text() for path in (ROOT / "playbooks" / "_model.yml", *SITE)]
     used = set(re.findall(r"^\s+ironrack\.cluster\.(\w+):", "\n".join(sources), re.MULTILINE))
     assert len(used) > 12 and len(SITE) > 1
@@ -291,7 +275,7 @@ def test_a_unit_that_nobody_knows_is_not_called_harmless():
 
 
 def test_every_unit_of_the_roles_has_its_cost():
-    sources = "\n".join(path.read_text() for role in SITE_ROLES for part in ("vars", "tasks") for path in sorted((role / part).glob("main.yml")))
+    sources = "\n".join(path.read_text() for role in ROLES for part in ("vars", "tasks") for path in sorted((role / part).glob("main.yml")))
     entries = re.findall(r"^ +- name: ([\w-]+\.service)\n(.*?)(?=^ *- |^\S|\Z)", sources, re.DOTALL | re.MULTILINE)
     wanted = {(name, "restart") for name, _rest in entries}
     assert len(wanted) > 7
