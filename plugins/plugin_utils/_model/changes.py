@@ -260,7 +260,8 @@ HOSTS = (
                                                                 "taken out runs on until it is stopped: stop one at a time"),
     ("an OpenSearch data node is taken out", BY_HAND, "it runs on and keeps its shards: exclude it from allocation and wait until it has none, then stop it"),
     ("the last monitoring host is taken out", BY_HAND,
-     "the exporters run on: systemctl disable --now prometheus-node-exporter, and ironrack-balancer-exporter on balancers"),
+     "the exporters run on: systemctl disable --now prometheus-node-exporter, ironrack-balancer-exporter on balancers, ironrack-opensearch-exporter "
+     "on OpenSearch's nodes"),
     ("a worker is taken out that is still a node", BY_HAND,
      "the run names it and ends red (nodes_present), and touches nothing of it: run reset.yml limited to it while it is in the inventory, then "
      "kubectl delete node"),
