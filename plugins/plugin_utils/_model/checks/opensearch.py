@@ -4,15 +4,12 @@
 """What is refused of OpenSearch and of the object store that its snapshots go to."""
 from __future__ import annotations
 
-import re
+from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import snapshots
 
 from ..opensearch import DATA, MANAGERS, S3, SCHEDULE, data_zones, managers_survive_a_zone, nodes, placeable, schedule, versions
 from ..problems import did_you_mean
 from ..settle import some
 from .registry import check
-
-
-_SERIES = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 def _is_production(plan):
@@ -52,7 +49,7 @@ def opensearch_schedule_sound(plan, releases):
     asked, where = schedule(plan), "opensearch_backup_schedule, %s"
     if not asked:
         return
-    if not isinstance(asked["prefix"], str) or not _SERIES.fullmatch(asked["prefix"]):
+    if not isinstance(asked["prefix"], str) or not snapshots.PREFIX.fullmatch(asked["prefix"]):
         yield (where % "prefix", "it is %r" % (asked["prefix"],), "what a snapshot's name may begin with: lower-case letters, digits, dots and dashes",
                "such as hourly")
     wrong = [name for name in ("slot", "interval", "alert_after") if not isinstance(asked[name], int) or isinstance(asked[name], bool) or asked[name] < 1]
