@@ -13,7 +13,7 @@ description:
   - Makes the users, roles, mappings, action groups and tenants that M(ironrack.cluster.opensearch_security_backup) has kept last and that the cluster does
     not have. Users have the passwords that they had.
   - What the cluster has stays as it is, and is told where it differs, since it may be newer than what was kept.
-  - A new cluster, which has nothing that was kept, gets it from a snapshot.
+  - Of a new cluster name a snapshot of the old one. What the new one has kept itself since is not looked at then.
 author:
   - ironrack.cluster contributors (@ironrack)
 requirements:
@@ -26,7 +26,7 @@ options:
     type: str
     required: true
   snapshot:
-    description: Name of a snapshot of the repository. What was kept comes from it where the cluster has nothing.
+    description: Name of a snapshot of the repository. What it holds is brought back, and not what the cluster itself has kept.
     type: str
   timeout:
     description: Seconds that it may take to come from there.
@@ -34,7 +34,7 @@ options:
     default: 600
 attributes:
   check_mode:
-    description: Says what would be made.
+    description: Says what would be made. With O(snapshot), which would have to be restored to be read, it says only that something may be.
     support: full
   diff_mode:
     description: Shows the names of what is made.
@@ -54,7 +54,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 time:
-  description: When the state that was kept was read, RFC 3339 in UTC.
+  description: When the state that was kept was read, RFC 3339 in UTC; null where check mode does not know it.
   returned: success
   type: str
 made:
@@ -77,6 +77,7 @@ from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors im
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import security_backup, steps
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.backup_api import BackupApi
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.client import ARGUMENT_SPEC, OpenSearchClient
+from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.manifest import SEALED
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.records import Records
 
 
@@ -87,12 +88,14 @@ def main():
         required_by={"repository": ["cert_file", "key_file"]}, supports_check_mode=True)
 
     def work():
-        client, repository = OpenSearchClient(module.params), module.params["repository"]
-        records = Records(BackupApi(client))
+        client, repository, snapshot = OpenSearchClient(module.params), module.params["repository"], module.params["snapshot"]
+        if snapshot and module.check_mode:
+            return {"changed": True, "time": None, "made": [], "different": []}
+        api = BackupApi(client)
+        found = steps.recall(api, repository, snapshot, module.params["timeout"]) if snapshot else Records(api).find(SEALED, repository)
         sealer = security_backup.Sealer(Cli(module), module.params["cert_file"], module.params["key_file"])
-        if module.params["snapshot"] and not module.check_mode and security_backup.newest(records, repository) is None:
-            steps.recall(BackupApi(client), repository, module.params["snapshot"], module.params["timeout"])
-        return security_backup.bring_back(client, records, sealer, repository, module.check_mode)
+        return security_backup.bring_back(
+            client, security_backup.newest(found), sealer, "snapshot %s" % snapshot if snapshot else "this cluster for %s" % repository, module.check_mode)
 
     conclude(module, work)
 

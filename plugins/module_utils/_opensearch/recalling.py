@@ -32,6 +32,7 @@ def recall(api, records, repository, snapshot, token, holder, timeout, clock=tim
     """Have the manifests and proofs that a snapshot holds.
 
     :param token: eight random digits of base 16. :param holder: of :func:`.holding.holder`. :param timeout: seconds for each wait.
+    :returns: the users and roles in it, as documents of Records.find: those that the cluster has kept itself may be newer.
     :raises IronrackError: where they cannot be had.
     """
     records.ensure()
@@ -52,6 +53,7 @@ def recall(api, records, repository, snapshot, token, holder, timeout, clock=tim
             raise IronrackError("the manifests in snapshot %s cannot be restored: %s" % (snapshot.name, seen))
         task = api.reindex(scratch, INDEX, {"terms": {"kind": [manifest.OPENING, manifest.CLOSING, manifest.PROOF, manifest.SEALED]}}, op_type="create")
         wait_for(lambda: _copied(api, task), "the manifests to be copied", timeout, INTERVAL, clock, sleep)
+        return records.find(manifest.SEALED, repository, index=scratch)
     finally:
         api.delete_index(scratch)
         lease.give_back()

@@ -92,15 +92,18 @@ class Records:
         """Take a document away."""
         self.client.expect("DELETE", self._path(identity), params=dict(params or {}, refresh=True), ok=(200, 404), what="removing %s" % identity)
 
-    def find(self, kind, repository, **terms):
-        """:returns: (id, source) of each document of a kind, newest first; none where the index is not there."""
+    def find(self, kind, repository, index=INDEX, **terms):
+        """:returns: (id, source) of each document of a kind, newest first; none where the index is not there.
+
+        :param index: what a snapshot held of it, in place of the cluster's own.
+        """
         filters = [{"term": {name: value}} for name, value in dict(terms, kind=kind, repository=repository).items()]
         body = {"size": MOST, "query": {"bool": {"filter": filters}}, "sort": [{"time": {"order": "desc"}}]}
-        status, answer = self.client.request("POST", "/%s/_search" % INDEX, body=body)
+        status, answer = self.client.request("POST", "/%s/_search" % quoted(index), body=body)
         if status == 404:
             return []
         if status != 200 or answer["_shards"].get("failed") or not answer["_shards"].get("successful"):
-            raise self.client.refusal(status, answer, "reading %s, of which not all shards answered" % INDEX)
+            raise self.client.refusal(status, answer, "reading %s, of which not all shards answered" % index)
         return [(hit["_id"], hit["_source"]) for hit in answer["hits"]["hits"]]
 
     def manifest(self, repository, snapshot):

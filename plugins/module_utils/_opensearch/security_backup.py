@@ -64,14 +64,21 @@ def read(client):
 
 def _entry(value):
     """:returns: an entry as the API takes it: without the plugin's own flags, and without what is not set."""
+    return {name: _set(one) for name, one in value.items() if name not in _FLAGS and one is not None}
+
+
+def _set(value):
     if isinstance(value, dict):
-        return {name: _entry(one) for name, one in value.items() if name not in _FLAGS and one is not None}
-    return [_entry(one) for one in value] if isinstance(value, list) else value
+        return {name: _set(one) for name, one in value.items() if one is not None}
+    return [_set(one) for one in value] if isinstance(value, list) else value
 
 
-def newest(records, repository):
-    """:returns: (time, digest, sealed text) of the newest that is kept, or None."""
-    for _id, source in records.find(SEALED, repository):
+def newest(found):
+    """:returns: (time, digest, sealed text) of the newest that is kept, or None.
+
+    :param found: documents of Records.find.
+    """
+    for _id, source in found:
         sheet = json.loads(source["body"])
         return sheet["time"], sheet["digest"], sheet["sealed"]
     return None
@@ -85,7 +92,7 @@ def keep(client, records, sealer, repository, check_mode, now):
     state = read(client)
     text = canonical(state)
     # Over hashes with their own salt: it tells nothing of a password.
-    digest, last = sha256(text), newest(records, repository)
+    digest, last = sha256(text), newest(records.find(SEALED, repository))
     counts = {kind: len(state[kind]) for kind in KINDS}
     changed = last is None or last[1] != digest
     if changed and not check_mode:
@@ -98,15 +105,15 @@ def keep(client, records, sealer, repository, check_mode, now):
     return {"changed": changed, "counts": counts, "time": moments.text(now) if changed else last[0]}
 
 
-def bring_back(client, records, sealer, repository, check_mode):
+def bring_back(client, found, sealer, where, check_mode):
     """Make what is kept and is not there. What is there stays as it is: it may be newer.
 
+    :param found: of :func:`newest`. :param where: what it was looked for in, in words.
     :returns: the module's result.
     :raises IronrackError: where nothing is kept.
     """
-    found = newest(records, repository)
     if found is None:
-        raise IronrackError("no users and roles are kept for repository %s here: name a snapshot that was taken after they were kept" % repository)
+        raise IronrackError("no users and roles are kept in %s: name a snapshot that was taken after they were kept" % where)
     text = sealer.open(found[2])
     if sha256(text) != found[1]:
         raise IronrackError("what is kept of users and roles is not what was written: nothing is brought back")

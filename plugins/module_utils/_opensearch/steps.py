@@ -99,15 +99,16 @@ def _told_proof(sheet, changed):
 
 
 def recall(api, repository, name, timeout):
-    """Have what a snapshot holds of manifests, proofs and users, in a cluster that has none.
+    """Have what a snapshot holds of manifests, proofs and users.
 
+    :returns: see recalling.recall.
     :raises IronrackError: where there is no such snapshot, or it holds none.
     """
     snapshot = api.snapshot(repository, name)
     if snapshot is None or not recalling.can_be(snapshot):
         refuse([problem("snapshot", "there is no %s in %s" % (name, repository) if snapshot is None else "%s holds no manifest" % name,
                         "one that opensearch_snapshot took", "opensearch_snapshot_info lists them.")])
-    recalling.recall(api, Records(api), repository, snapshot, secrets.token_hex(4), holding.holder(), timeout)
+    return recalling.recall(api, Records(api), repository, snapshot, secrets.token_hex(4), holding.holder(), timeout)
 
 
 def prove(params, api, check_mode, now):

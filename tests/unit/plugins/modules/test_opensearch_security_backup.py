@@ -20,7 +20,8 @@ FIXTURES = (call_fixture,)
 SEARCH = ("POST", "/%s/_search" % security_backup.SECURITY_INDEX)
 HASH = "$2y$12$0123456789012345678901"
 USERS = {"_meta": {"type": "internalusers", "config_version": 2},
-         "shipper": {"hash": HASH, "reserved": False, "hidden": False, "static": False, "backend_roles": ["logs"], "attributes": {}, "description": None}}
+         "shipper": {"hash": HASH, "reserved": False, "hidden": False, "static": False,
+                     "backend_roles": ["logs"], "attributes": {"static": "desk"}, "description": None}}
 ROLES = {"_meta": {"type": "roles"}, "logs_writer": {
     "reserved": False, "hidden": False, "static": False, "cluster_permissions": ["cluster_monitor"], "tenant_permissions": [],
     "index_permissions": [{"index_patterns": ["logs-*"], "dls": None, "fls": [], "masked_fields": [], "allowed_actions": ["write"]}]}}
@@ -84,10 +85,14 @@ def test_a_new_cluster_gets_its_users_back_from_a_snapshot(engine, call, admin):
     del engine.data["ironrack-backups"]
     nothing = call(opensearch_security_restore, **admin)
     assert nothing["failed"] and "name a snapshot" in nothing["msg"]
+    # What the new cluster has kept meanwhile is not what is asked for.
+    tell(engine)
+    assert call(opensearch_security_backup, **admin)["changed"] and call(opensearch_security_restore, **admin)["made"] == []
+    assert call(opensearch_security_restore, check=True, snapshot=name, **admin)["changed"]
     assert "there is no nobody in backups" in call(opensearch_security_restore, snapshot="nobody", **admin)["msg"]
     done = call(opensearch_security_restore, snapshot=name, **admin)
     assert done["made"] == ["roles logs_writer", "internalusers shipper", "rolesmapping logs_writer"] and done["different"] == []
-    assert engine.documents[SECURITY + "internalusers/shipper"][0] == {"hash": HASH, "backend_roles": ["logs"], "attributes": {}}
+    assert engine.documents[SECURITY + "internalusers/shipper"][0] == {"hash": HASH, "backend_roles": ["logs"], "attributes": {"static": "desk"}}
     assert engine.documents[SECURITY + "roles/logs_writer"][0]["index_permissions"] == [
         {"index_patterns": ["logs-*"], "fls": [], "masked_fields": [], "allowed_actions": ["write"]}]
 
