@@ -4,17 +4,11 @@
 """Run cluster_health_info until every condition is green, and print each of them at the moment it turns."""
 from __future__ import annotations
 
-import time
-
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._health.expected import best_etcd_view, expectations
-from ansible_collections.ironrack.cluster.plugins.module_utils._health.verdict import PASS, enforced, explain, red
-
-#: Seconds that one run of the module waits for news. A run costs about a second of CPU for its imports alone, so it stays while nothing changes.
-PATIENCE = 15
+from ansible_collections.ironrack.cluster.plugins.plugin_utils._report.progress import look_until_green
 
 
 class ActionModule(ActionBase):
@@ -24,67 +18,13 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         try:
-            wait = 0.0 if self._task.check_mode else float(arguments.get("wait") or 0)
             arguments["expected"] = expectations(arguments["expected"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise AnsibleActionFail("cluster_health_info needs expected (the model) and a number of seconds in wait: %r" % error)
+        except (KeyError, TypeError) as error:
+            raise AnsibleActionFail("cluster_health_info needs expected, the model: %r" % error)
         if arguments.get("etcd") is not None:
             arguments["etcd"] = [best_etcd_view(arguments["etcd"])]
-        enforce = arguments.pop("enforce", "always")
-        progress = Progress(Display().display)
-        while True:
-            left = max(0.0, wait - progress.elapsed())
-            result = self._execute_module(
-                module_name="ironrack.cluster.cluster_health_info", task_vars=task_vars,
-                module_args=dict(arguments, enforce="never", wait=int(min(left, PATIENCE)), known=sorted(progress.green)))
-            if "conditions" not in result:
-                return result
-            progress.tell(result["conditions"])
-            if result["ok"] or progress.elapsed() >= wait:
-                break
-        return finished(result, progress, enforced(enforce, self._task.check_mode))
 
+        def look(arguments):
+            return self._execute_module(module_name="ironrack.cluster.cluster_health_info", module_args=arguments, task_vars=task_vars)
 
-def finished(result, progress, must_pass):
-    """Print what stayed red, and turn the last look into the task's result."""
-    result["waited"] = round(progress.elapsed(), 1)
-    if result["ok"]:
-        return result
-    progress.tell_red(result["conditions"])
-    if must_pass:
-        result["failed"] = True
-        result["msg"] = "after %.1f s the cluster is not healthy:\n%s" % (result["waited"], explain(result["conditions"]))
-    return result
-
-
-class Progress:
-    """What the operator has been told already.
-
-    :param display: a callable that prints one line.
-    """
-
-    def __init__(self, display, clock=time.monotonic):
-        self._display, self._clock = display, clock
-        self._begin = clock()
-        self.green = set()
-
-    def elapsed(self):
-        """:returns: seconds since the first look."""
-        return self._clock() - self._begin
-
-    def tell(self, judged):
-        """Print the conditions that turned green, and those that were green and are no more."""
-        for one in judged:
-            if one["verdict"] == PASS and one["name"] not in self.green:
-                self._line("ok", one["name"], one["seen"])
-            elif one["verdict"] != PASS and one["name"] in self.green:
-                self._line("lost", one["name"], one["seen"])
-        self.green = {one["name"] for one in judged if one["verdict"] == PASS}
-
-    def tell_red(self, judged):
-        """Print the conditions that are not green."""
-        for one in red(judged):
-            self._line("FAIL" if one["verdict"] == "fail" else "????", one["name"], "%s; expected: %s" % (one["seen"], one["expected"]))
-
-    def _line(self, word, name, seen):
-        self._display("[%5.1f s] %-4s %-29s %s" % (self.elapsed(), word, name, seen))
+        return look_until_green(look, arguments, self._task.check_mode)

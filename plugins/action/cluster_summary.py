@@ -17,19 +17,19 @@ class ActionModule(ActionBase):
     """Runs on the controller only."""
 
     _requires_connection = False
-    _VALID_ARGS = frozenset(("cluster", "health", "etcd", "addresses", "format", "next_steps"))
+    _VALID_ARGS = frozenset(("cluster", "results", "etcd", "addresses", "format", "next_steps"))
 
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
         arguments = self.validate_argument_spec({
             "cluster": {"type": "dict", "required": True},
-            "health": {"type": "dict", "default": {}},
+            "results": {"type": "list", "elements": "dict", "default": []},
             "etcd": {"type": "list", "elements": "dict", "default": []},
             "addresses": {"type": "list", "elements": "dict", "default": []},
             "format": {"type": "str", "choices": ["text", "json"], "default": "text"},
             "next_steps": {"type": "bool", "default": True},
         })[1]
-        data = collect(arguments["cluster"], [arguments["health"]], arguments["etcd"], arguments["addresses"])
+        data = collect(arguments["cluster"], arguments["results"], arguments["etcd"], arguments["addresses"])
         if arguments["format"] == "json":
             text = json.dumps(data, indent=1)
         else:

@@ -18,3 +18,26 @@ options:
     choices: [always, not_in_check_mode, never]
     default: always
 """
+
+    # For those that look again until all is well.
+    WAIT = r"""
+options:
+  wait:
+    description: Seconds to wait for all conditions. V(0) judges once. In check mode it is never waited.
+    type: int
+    default: 0
+  interval:
+    description: Seconds between two looks while waiting.
+    type: float
+    default: 2
+  timeout:
+    description: Seconds for connecting to anything and for its answer.
+    type: int
+    default: 3
+  known:
+    description:
+      - Names of conditions that are known to be green. While waiting, the module returns as soon as the set of green conditions differs
+        from it. The action plugin uses it to print each condition when it turns green; leave it out.
+    type: list
+    elements: str
+"""

@@ -22,6 +22,7 @@ author:
 extends_documentation_fragment:
   - ironrack.cluster.kube_auth
   - ironrack.cluster.health
+  - ironrack.cluster.health.wait
   - ironrack.cluster.attributes.no_diff
 options:
   expected:
@@ -55,24 +56,6 @@ options:
         every API server has to be in the list.
     type: str
     default: "http://{address}:8080/balancer-health.json"
-  wait:
-    description: Seconds to wait for all conditions. V(0) judges once. In check mode it is never waited.
-    type: int
-    default: 0
-  interval:
-    description: Seconds between two looks while waiting.
-    type: float
-    default: 2
-  timeout:
-    description: Seconds for connecting to anything and for its answer.
-    type: int
-    default: 3
-  known:
-    description:
-      - Names of conditions that are known to be green. While waiting, the module returns as soon as the set of green conditions differs
-        from it. The action plugin uses it to print each condition when it turns green; leave it out.
-    type: list
-    elements: str
 attributes:
   check_mode:
     description: Reads only.
@@ -150,17 +133,15 @@ waited:
   type: float
 """
 
-import time
-
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, conclude
 from ansible_collections.ironrack.cluster.plugins.module_utils._health.client import KUBERNETES_ERROR, HealthClient
 from ansible_collections.ironrack.cluster.plugins.module_utils._health.conditions import CONDITIONS
 from ansible_collections.ironrack.cluster.plugins.module_utils._health.expected import best_etcd_view, expectations
 from ansible_collections.ironrack.cluster.plugins.module_utils._health.nodes import is_ready, zone_of
-from ansible_collections.ironrack.cluster.plugins.module_utils._health.verdict import (
-    PASS, Observation, enforced, explain, judge, overall)
+from ansible_collections.ironrack.cluster.plugins.module_utils._health.verdict import Observation
+from ansible_collections.ironrack.cluster.plugins.module_utils._health.watch import ARGUMENT_SPEC, watch
 
 #: Everything that an observation holds; without a usable kubeconfig none of it can be read.
 PARTS = ("endpoint", "api_servers", "nodes", "system_pods", "daemon_sets", "deployments", "csrs", "node_metrics", "kubelets", "balancers", "now")
@@ -177,12 +158,13 @@ def look(params, expected):
 
 def described(observation):
     """:returns: the nodes of an observation for the result."""
-    return [{"name": one["metadata"]["name"], "ready": is_ready(one), "zone": zone_of(one),
-             "version": one.get("status", {}).get("nodeInfo", {}).get("kubeletVersion", "")}
-            for one in observation.values.get("nodes") or []]
+    return {"nodes": [{"name": one["metadata"]["name"], "ready": is_ready(one), "zone": zone_of(one),
+                       "version": one.get("status", {}).get("nodeInfo", {}).get("kubeletVersion", "")}
+                      for one in observation.values.get("nodes") or []]}
 
 
 def main():
+    """Ansible's entry point."""
     module = AnsibleModule(
         argument_spec={
             "kubeconfig": {"type": "path", "required": True},
@@ -192,11 +174,7 @@ def main():
             "policy_engine": {"type": "str", "default": "kube-system/kube-router"},
             "metrics": {"type": "bool", "default": True},
             "balancer_page": {"type": "str", "default": "http://{address}:8080/balancer-health.json"},
-            "wait": {"type": "int", "default": 0},
-            "interval": {"type": "float", "default": 2},
-            "timeout": {"type": "int", "default": 3},
-            "known": {"type": "list", "elements": "str"},
-            "enforce": {"type": "str", "choices": ["always", "not_in_check_mode", "never"], "default": "always"},
+            **ARGUMENT_SPEC,
         },
         supports_check_mode=True)
     if KUBERNETES_ERROR:
@@ -205,22 +183,7 @@ def main():
     expected = dict(expectations(params["expected"]), kube_proxy="kube-system/kube-proxy",
                     **{part: params[part] for part in ("pod_network", "policy_engine", "metrics")})
     expected["etcd"] = None if params["etcd"] is None else best_etcd_view(params["etcd"])
-    begin = time.monotonic()
-    end = begin + (0 if module.check_mode else params["wait"])
-    while True:
-        observation = look(params, expected)
-        judged = judge(CONDITIONS, observation, expected)
-        green = {one["name"] for one in judged if one["verdict"] == PASS}
-        news = params["known"] is not None and green != set(params["known"])
-        if overall(judged) == PASS or news or time.monotonic() >= end:
-            break
-        time.sleep(min(params["interval"], max(0.0, end - time.monotonic())))
-    outcome = overall(judged)
-    waited = round(time.monotonic() - begin, 1)
-    result = {"ok": outcome == PASS, "verdict": outcome, "conditions": judged, "nodes": described(observation), "waited": waited}
-    if outcome != PASS and enforced(params["enforce"], module.check_mode):
-        module.fail_json(msg="after %.1f s the cluster is not healthy:\n%s" % (waited, explain(judged)), **result)
-    module.exit_json(changed=False, **result)
+    conclude(module, lambda: dict(watch(module, CONDITIONS, expected, lambda: look(params, expected), described), changed=False))
 
 
 if __name__ == "__main__":

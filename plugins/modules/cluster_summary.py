@@ -19,10 +19,12 @@ extends_documentation_fragment:
   - ironrack.cluster.report.etcd
   - ironrack.cluster.attributes.no_diff
 options:
-  health:
-    description: The result of M(ironrack.cluster.cluster_health_info).
-    type: dict
-    default: {}
+  results:
+    description:
+      - Results of M(ironrack.cluster.cluster_health_info) and M(ironrack.cluster.opensearch_health_info). One that was skipped is left out.
+    type: list
+    elements: dict
+    default: []
   addresses:
     description: Results of C(ip -json address show to VIP), one for each load balancer, as a loop registers them; they tell who holds the address.
     type: list
@@ -47,7 +49,7 @@ EXAMPLES = r"""
 - name: Say what stands where
   ironrack.cluster.cluster_summary:
     cluster: "{{ cluster }}"
-    health: "{{ cluster_health_result }}"
+    results: ["{{ cluster_health_result }}"]
   run_once: true
 """
 

@@ -22,7 +22,9 @@ extends_documentation_fragment:
   - ironrack.cluster.attributes.no_diff
 options:
   results:
-    description: Results of M(ironrack.cluster.cluster_health_info) and M(ironrack.cluster.network_check). One that was skipped is left out.
+    description:
+      - Results of M(ironrack.cluster.cluster_health_info), M(ironrack.cluster.network_check) and M(ironrack.cluster.opensearch_health_info).
+        One that was skipped is left out.
     type: list
     elements: dict
     required: true

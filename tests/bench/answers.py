@@ -31,6 +31,7 @@ _UNCHANGED = {
     "mirror_images": {"pushed": []},
     "mirror_sync": {"needed": [], "removed": [], "free": _FREE_BYTES},
     "opensearch_health": {"settled": True, "health": {}, "lacking": []},
+    "opensearch_health_info": {"ok": True, "verdict": "pass", "conditions": [], "members": [], "waited": 0.0},
     "opensearch_flush": {"shards": None},
     "opensearch_node_exclusion": {"excluded": [], "shards": {}},
     "opensearch_upgrade_check": {"turns": [], "under_way": False, "versions": {}, "status": None, "unassigned": []},

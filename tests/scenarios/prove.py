@@ -19,7 +19,7 @@ from pathlib import Path
 from . import changes, encryption, hardening, host_faults, kill_chain, llm_image, midway, operate, own_parts, secrets
 from .common import OUTPUT, NotProved, compare, playbook, say
 from .files import everything, nothing_changed
-from .opensearch import backup, bench as opensearch_bench, faults as opensearch_faults, replace, restart, schedule
+from .opensearch import backup, bench as opensearch_bench, faults as opensearch_faults, replace, restart, schedule, sick
 from .opensearch import up as opensearch_up, upgrade as opensearch_upgrade, users as opensearch_users
 from .releases import alerts, budget, canary, killed, outages, pipeline, pipeline_hindered, serving, swap, switches, up
 
@@ -147,7 +147,7 @@ STEPS = {
     "release-serving": serving.release_serving, "release-pipeline": pipeline.release_pipeline, "release-alert": alerts.release_alert,
     "release-pipeline-check": pipeline_hindered.release_pipeline_check, "release-pipeline-refused": pipeline_hindered.release_pipeline_refused,
     "release-pipeline-balancer-away": pipeline_hindered.release_pipeline_balancer_away,
-    "opensearch-up": opensearch_up.opensearch_up, "opensearch-restart": restart.opensearch_restart,
+    "opensearch-up": opensearch_up.opensearch_up, "opensearch-sick": sick.opensearch_sick, "opensearch-restart": restart.opensearch_restart,
     "opensearch-restart-killed": restart.opensearch_restart_killed,
     "opensearch-old": opensearch_upgrade.opensearch_old, "opensearch-upgrade": opensearch_upgrade.opensearch_upgrade,
     "opensearch-upgrade-hindered": opensearch_upgrade.opensearch_upgrade_hindered,

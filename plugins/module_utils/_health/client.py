@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
-import ssl
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +27,7 @@ except ImportError:
 from .._common.errors import IronrackError
 from .._common.http import HttpClient
 from .expected import address_url
+from .peer import peer
 from .verdict import Observation
 
 KUBELET_PORT = 10250
@@ -144,16 +143,7 @@ class HealthClient:
             return {"error": "%s; %s" % (answer["error"], api_error(error))}
 
     def _peer(self, address, port):
-        """:returns: what a TLS handshake with the cluster's CA and the peer's address as its name came to."""
-        context = ssl.create_default_context(cafile=self._configuration.ssl_ca_cert)
-        try:
-            with socket.create_connection((address, port), timeout=self._timeout) as plain:
-                with context.wrap_socket(plain, server_hostname=address) as secured:
-                    return {"verified": True, "not_after": ssl.cert_time_to_seconds(secured.getpeercert()["notAfter"])}
-        except ssl.SSLCertVerificationError as error:
-            return {"untrusted": error.verify_message or str(error)}
-        except (OSError, ValueError) as error:
-            return {"error": "no TLS connection to %s: %s" % (address_url(address, port), error)}
+        return peer(address, port, self._configuration.ssl_ca_cert, self._timeout)
 
     def _balancer(self, balancer):
         host = "[%s]" % balancer["address"] if ":" in balancer["address"] else balancer["address"]

@@ -7,9 +7,9 @@ This is a private module_utils package: it may change in any release.
 """
 from __future__ import annotations
 
+from .peer import valid_for_a_month
 from .verdict import Finding, Unknown, listing
 
-EXPIRY_DAYS = 30
 COMPONENTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 
 
@@ -38,20 +38,7 @@ def api_servers_ready(seen, expected):
 
 def api_certificates_valid(seen, expected):
     """The certificate that each API server shows is good for another month."""
-    answers, now = seen.get("api_servers"), seen.get("now")
-    left = {}
-    for one in expected["api_servers"]:
-        not_after = answers.get(one["name"], {}).get("not_after")
-        if not_after is not None:
-            left[one["name"]] = (not_after - now) / 86400.0
-    soon = {name: days for name, days in left.items() if days <= EXPIRY_DAYS}
-    wanted = "each certificate is valid for more than %d days" % EXPIRY_DAYS
-    if soon:
-        return Finding(False, ", ".join("%s: %.1f days left" % item for item in sorted(soon.items())), wanted)
-    missing = [one["name"] for one in expected["api_servers"] if one["name"] not in left]
-    if missing or not left:
-        raise Unknown("no certificate could be read from: %s" % listing(missing))
-    return Finding(True, "the first ends in %d days" % min(left.values()), wanted)
+    return valid_for_a_month(seen.get("api_servers"), [one["name"] for one in expected["api_servers"]], seen.get("now"))
 
 
 def etcd_healthy(seen, expected):

@@ -16,7 +16,8 @@ WATERMARK = "cluster.routing.allocation.disk.watermark.low"
 _UNITS = {"b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30, "tb": 1 << 40, "pb": 1 << 50}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?b)")
 #: What the engine takes where nobody set it.
-_DEFAULT = "85%"
+#: The engine's own.
+DEFAULT = "85%"
 
 
 def setting(settings, name):
@@ -51,7 +52,7 @@ def shortage(nodes, settings, size, copies):
     :param size: bytes of one copy of all that is to be restored. :param copies: how many of each there will be.
     :returns: a sentence, or empty where there is room.
     """
-    watermark = setting(settings, WATERMARK) or _DEFAULT
+    watermark = setting(settings, WATERMARK) or DEFAULT
     free = []
     for node in nodes.values():
         total = (node.get("fs") or {}).get("total") or {}

@@ -33,23 +33,25 @@ def vip_holders(addresses, vip):
 def collect(model, results=(), etcd=(), addresses=()):
     """Bring the model and what was seen together.
 
-    :param results: results of cluster_health_info and network_check; a skipped one has no conditions.
+    :param results: results of cluster_health_info, network_check and opensearch_health_info; a skipped one has no conditions.
     :param etcd: results of etcd_cluster_info, one a host.
     :param addresses: see :func:`vip_holders`.
     :returns: the data that pages, texts and the JSON report are made of.
     """
     conditions = [one for result in results or [] for one in (result or {}).get("conditions") or []]
     judged = [one for one in conditions if one["verdict"] != "skipped"]
-    nodes = {one["name"]: one for result in results or [] for one in (result or {}).get("nodes") or []}
+    nodes, members = _named(results, "nodes"), _named(results, "members")
     leaders = {one.get("name") for one in best_etcd_view(etcd or []).get("members") or [] if one.get("leader")}
     holders = vip_holders(addresses, model["endpoint"].get("vip"))
-    hosts = [_host(one, nodes, leaders, holders) for one in model["hosts"].values()]
+    hosts = [_host(one, nodes, members, leaders, holders) for one in model["hosts"].values()]
+    search = model.get("opensearch") or {}
     return {
         "cluster": model["name"],
-        "kubernetes_version": model["kubernetes_version"],
+        "kubernetes_version": model["kubernetes_version"] if model.get("kubernetes", True) else "",
         "profile": model.get("profile", ""),
         "endpoint": model["endpoint"]["url"],
-        "kubeconfig": model["kubeconfig"],
+        "kubeconfig": model["kubeconfig"] if model.get("kubernetes", True) else "",
+        "opensearch": {key: search[key] for key in ("version", "urls", "ca_file", "cert_file", "key_file")} if search.get("enabled") else {},
         "client_host": model["client_host"],
         "etcd_leader": sorted(leaders - {None}),
         "vip": model["endpoint"].get("vip") or "",
@@ -63,10 +65,17 @@ def collect(model, results=(), etcd=(), addresses=()):
     }
 
 
-def _host(host, nodes, leaders, holders):
+def _named(results, kind):
+    return {one["name"]: one for result in results or [] for one in (result or {}).get(kind) or []}
+
+
+def _host(host, nodes, members, leaders, holders):
     unknown = {"ready": False if nodes and host.get("is_node") else None, "version": ""}  # the API answers and does not know it: that is no unknown
     node = nodes.get(host.get("node_name"), unknown) if host.get("is_node") else unknown
-    marks = (["leader"] if host["name"] in leaders else []) + (["VIP"] if host["name"] in holders else [])
+    member, ready = members.get(host["name"], {}), node["ready"]
+    if members and host.get("is_opensearch"):
+        ready = bool(member) and ready is not False
+    marks = [word for word, there in (("leader", host["name"] in leaders), ("elected", member.get("is_elected")), ("VIP", host["name"] in holders)) if there]
     return {"name": host["name"], "address": host["address"], "zone": host.get("zone") or "",
             "roles": [word for flag, word in ROLES if host.get(flag)], "marks": marks,
-            "is_node": bool(host.get("is_node")), "ready": node["ready"], "version": node["version"]}
+            "is_node": bool(host.get("is_node")), "ready": ready, "version": node["version"] or member.get("version") or ""}

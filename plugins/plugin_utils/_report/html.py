@@ -29,7 +29,8 @@ def _header(data, headline):
     counts = data["counts"]
     told = ", ".join("%d %s" % (counts[word], word) for word in ("pass", "fail", "inconclusive", "skipped") if counts[word]) or "no condition was judged"
     colour = data["verdict"] if data["verdict"] in WORDS else "skipped"
-    facts = ["Kubernetes %s" % data["kubernetes_version"], data["endpoint"]]
+    facts = ["Kubernetes %s" % data["kubernetes_version"], data["endpoint"]] if data["kubernetes_version"] else []
+    facts += ["OpenSearch %s" % data["opensearch"]["version"]] if data["opensearch"] else []
     if data["etcd_leader"]:
         facts.append("etcd is led by %s" % ", ".join(data["etcd_leader"]))
     return ('<header><div class="verdict %s"><h1>%s</h1>%s</div>\n<p class="facts"><b>%s</b> &middot; %s</p>\n<p class="facts">%s</p></header>' % (
@@ -45,7 +46,7 @@ def _zones(data):
 
 
 def _host(host):
-    words = ", ".join(host["roles"] + (["etcd leader"] if "leader" in host["marks"] else []))
+    words = ", ".join(host["roles"] + [said for mark, said in (("leader", "etcd leader"), ("elected", "elected manager")) if mark in host["marks"]])
     state = '<span class="down">not ready</span>' if host["ready"] is False else ""
     holds = "<span>holds the address</span>" if "VIP" in host["marks"] else ""
     return '<div class="host"><b>%s</b><span>%s</span><span>%s</span>%s%s</div>' % (

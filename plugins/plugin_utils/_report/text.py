@@ -15,7 +15,8 @@ WIDTH = 79
 #: Zones side by side, and hosts shown in each: a rack of a hundred workers is a number, not a hundred lines.
 ZONES_IN_A_ROW = 3
 HOSTS_SHOWN = 10
-SHORT = {"balancer": "balancer", "control plane": "api", "etcd": "etcd", "worker": "worker", "mirror": "mirror"}
+SHORT = {"balancer": "balancer", "control plane": "api", "etcd": "etcd", "worker": "worker", "mirror": "mirror", "OpenSearch": "search", "object store": "s3"}
+MARKS = {"leader": "*", "elected": "^", "VIP": " VIP"}
 
 
 def summary(data, next_steps=True):
@@ -23,7 +24,7 @@ def summary(data, next_steps=True):
 
     :param data: see :func:`.data.collect`.
     """
-    lines = ["", "%s: Kubernetes %s at %s" % (data["cluster"], data["kubernetes_version"], data["endpoint"])]
+    lines = [""] + textwrap.wrap("%s: %s" % (data["cluster"], ", ".join(_parts(data))), WIDTH, break_long_words=False)
     lines += picture(data["zones"]) + [_legend(data)]
     lines += _health(data)
     if data["promises"]["not_kept"]:
@@ -33,6 +34,11 @@ def summary(data, next_steps=True):
     if next_steps:
         lines += [""] + _next_steps(data)
     return [line for line in lines if line is not None] + [""]
+
+
+def _parts(data):
+    parts = ["Kubernetes %s at %s" % (data["kubernetes_version"], data["endpoint"])] if data["kubernetes_version"] else []
+    return parts + (["OpenSearch %s at %s" % (data["opensearch"]["version"], data["opensearch"]["urls"][0])] if data["opensearch"] else [])
 
 
 def picture(zones):
@@ -64,7 +70,7 @@ def _inside(text, width):
 
 def _host(host, width):
     roles = "+".join(SHORT.get(one, one) for one in host["roles"])
-    marks = "".join({"leader": "*", "VIP": " VIP"}[one] for one in host["marks"])
+    marks = "".join(MARKS[one] for one in host["marks"])
     does = roles + marks + {True: "", False: " DOWN", None: ""}[host["ready"]]
     return "%s %s" % (_shortened(host["name"], max(8, width - len(does) - 1)).ljust(5), does)
 
@@ -78,6 +84,8 @@ def _legend(data):
     notes = []
     if any("leader" in one["marks"] for zone in data["zones"] for one in zone["hosts"]):
         notes.append("* leads etcd")
+    if any("elected" in one["marks"] for zone in data["zones"] for one in zone["hosts"]):
+        notes.append("^ manages OpenSearch")
     if data["vip_holder"]:
         notes.append("VIP holds %s" % data["vip"])
     return "  ".join(notes) or None
@@ -96,10 +104,14 @@ def _health(data):
 
 def _next_steps(data):
     where = "" if data["client_host"] == "localhost" else " (on %s)" % data["client_host"]
-    return ["What to try next%s:" % where,
-            "  export KUBECONFIG=%s" % data["kubeconfig"],
-            "  kubectl get nodes -o wide",
-            "  kubectl get pods -A",
-            "  kubectl top nodes",
-            "  kubectl create deployment hello --image=IMAGE --replicas=3",
-            "  ansible-playbook -i INVENTORY ironrack.cluster.validate   # check it again"]
+    lines = ["What to try next%s:" % where]
+    if data["kubernetes_version"]:
+        lines += ["  export KUBECONFIG=%s" % data["kubeconfig"],
+                  "  kubectl get nodes -o wide",
+                  "  kubectl get pods -A",
+                  "  kubectl top nodes",
+                  "  kubectl create deployment hello --image=IMAGE --replicas=3"]
+    if data["opensearch"]:
+        lines.append("  curl --cacert %(ca_file)s --cert %(cert_file)s --key %(key_file)s \\" % data["opensearch"])
+        lines.append("    %s/_cat/nodes?v" % data["opensearch"]["urls"][0])
+    return lines + ["  ansible-playbook -i INVENTORY ironrack.cluster.validate   # check it again"]

@@ -4,7 +4,7 @@
 """What the operator sees while a cluster becomes healthy."""
 from __future__ import annotations
 
-from ansible_collections.ironrack.cluster.plugins.action.cluster_health_info import Progress, finished
+from ansible_collections.ironrack.cluster.plugins.plugin_utils._report.progress import Progress, finished
 
 
 def condition(name, verdict, seen="seen"):

@@ -51,7 +51,7 @@ def test_check_mode_writes_nothing(tmp_path):
 
 
 def test_the_summary_is_printed_and_returned():
-    result, printed = run(cluster_summary, health=RED)
+    result, printed = run(cluster_summary, results=[RED])
     assert printed == [result["text"]]
     assert "nodes_ready: 0 of 1" in result["text"] and "kubectl get nodes" in result["text"]
     result, printed = run(cluster_summary, format="json")

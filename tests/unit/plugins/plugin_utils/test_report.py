@@ -113,3 +113,39 @@ def test_a_rack_of_workers_stays_a_picture():
     assert max(map(len, lines)) < 80
     assert len(lines) < 60
     assert "and 41 more hosts" in "\n".join(lines)
+
+
+SEARCH = {"enabled": True, "version": "3.4.0", "urls": ["https://10.77.0.51:9200"], "ca_file": "/site/ca.crt", "cert_file": "/site/admin.crt",
+          "key_file": "/site/admin.key"}
+MEMBERS = {"conditions": [condition("opensearch_green", "pass")],
+           "members": [{"name": "os1", "version": "3.4.0", "zone": "a", "is_elected": True}]}
+
+
+def without_kubernetes():
+    hosts = {name: dict(host(name, zone, ""), is_opensearch=True) for name, zone in (("os1", "a"), ("os2", "b"))}
+    return model(kubernetes=False, hosts=hosts, opensearch=SEARCH, endpoint={"url": "", "vip": ""})
+
+
+def test_a_cluster_without_kubernetes_is_told_by_its_opensearch():
+    data = dict(collect(without_kubernetes(), [{}, MEMBERS]), made_at="now")
+    hosts = {one["name"]: one for zone in data["zones"] for one in zone["hosts"]}
+    assert (hosts["os1"]["ready"], hosts["os1"]["marks"], hosts["os1"]["version"]) == (True, ["elected"], "3.4.0")
+    assert hosts["os2"]["ready"] is False
+    text = "\n".join(summary(data))
+    assert "lab: OpenSearch 3.4.0 at https://10.77.0.51:9200" in text and "os1   search^" in text and "os2   search DOWN" in text
+    assert "^ manages OpenSearch" in text and "--cert /site/admin.crt" in text
+    html = page(data)
+    assert "OpenSearch 3.4.0" in html and "elected manager" in html
+    for told in (text, html):
+        assert "Kubernetes" not in told and "kubectl" not in told and "KUBECONFIG" not in told
+
+
+def test_of_a_cluster_that_nobody_asked_no_node_is_called_down():
+    data = collect(without_kubernetes(), [{}, {"conditions": [], "members": []}])
+    assert {one["ready"] for zone in data["zones"] for one in zone["hosts"]} == {None}
+
+
+def test_beside_kubernetes_both_are_told():
+    text = "\n".join(summary(collect(model(opensearch=SEARCH), [HEALTH, MEMBERS])))
+    assert "Kubernetes 1.36.4 at https://10.77.0.10:6443" in text and "OpenSearch 3.4.0 at" in text and "kubectl get nodes" in text
+    assert "/_cat/nodes?v" in text
