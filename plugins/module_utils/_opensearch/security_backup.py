@@ -44,7 +44,7 @@ class Sealer:
 
     def open(self, sealed):
         """:returns: the text. :raises CommandError: where it is another key's, or was changed."""
-        return self._cli.run(["openssl", "cms", "-decrypt", "-binary", "-inform", "PEM", "-inkey", self._key, "-recip", self._cert], data=sealed,
+        return self._cli.run(["openssl", "cms", "-decrypt", "-binary", "-inform", "PEM", "-inkey", self._key], data=sealed,
                              hint="It was sealed for another certificate, whose key the PKI store of that time has, or it is damaged").stdout.strip()
 
 

@@ -108,6 +108,15 @@ def test_what_is_there_stays_and_is_told_where_it_differs(engine, call, admin):
     assert [path for path in engine.documents if path.startswith(SECURITY)] == [SECURITY + "rolesmapping/logs_writer"]
 
 
+def test_a_renewed_certificate_of_the_same_key_opens_it(engine, call, tmp_path):
+    admin = certificate(tmp_path)
+    call(opensearch_security_backup, **admin)
+    renewed = dict(admin, cert_file=str(tmp_path / "renewed.pem"))
+    subprocess.run(["openssl", "req", "-x509", "-new", "-key", admin["key_file"], "-subj", "/CN=admin", "-days", "3", "-out", renewed["cert_file"]],
+                   check=True, capture_output=True)
+    assert call(opensearch_security_restore, **renewed)["made"]
+
+
 def test_another_key_opens_nothing(engine, call, admin, tmp_path):
     call(opensearch_security_backup, **admin)
     failed = call(opensearch_security_restore, **certificate(tmp_path))
