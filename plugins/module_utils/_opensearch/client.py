@@ -201,6 +201,10 @@ class OpenSearchClient:
         """:returns: a client of the same addresses that logs in as another user, without the certificate of this one."""
         return OpenSearchClient(dict(self._params, username=username, password=password, cert_file=None, key_file=None), self._connect)
 
+    def only(self, url):
+        """:returns: a client of one of its addresses."""
+        return OpenSearchClient(dict(self._params, urls=[url]), self._connect)
+
     def request(self, method, path, body=None, params=None, timeout=None):
         """Send one request to the first node that answers. A write that was sent is never sent again.
 

@@ -26,6 +26,7 @@ from .._common.fs import atomic_write, read_or_none
 from .._common.lock import locked
 from .._encryption import keyring as keyrings
 from .._monitoring import login
+from . import rotation
 from .openssl import OpenSsl
 from .spec import PLACEHOLDER, differences, expiry_reason, written
 
@@ -80,9 +81,14 @@ class Bundle:
             if encryption is not None:
                 self._keyring(encryption, any(os.path.exists(self._path(spec.name + ".crt")) for spec in authorities))
             for spec in authorities:
+                turn = rotation.Rotation(self._store, spec.name)
+                if not self._check:
+                    turn.finish()
                 self._authority(spec)
-                # What clients trust: the authority, and what is above it where it is a site's intermediate.
-                self.files[spec.name + "-chain.crt"] = self.files[spec.name + ".crt"] + self._chains.get(spec.name, "")
+                if turn.stage():
+                    self.warnings.append(rotation.unfinished(spec.name, turn.stage()))
+                # What clients trust: the authority, what is above it where it is a site's intermediate, and another one while it is rotated.
+                self.files[spec.name + "-chain.crt"] = self.files[spec.name + ".crt"] + self._chains.get(spec.name, "") + turn.also_trusted()
             for name in keypairs:
                 self._keypair(name)
             for spec in certificates:

@@ -156,9 +156,10 @@ def host_files(host, encrypted, pod_access=False):
     if reaches_pods(host, pod_access):
         files += [(OURS + "/kubernetes-ca.crt", "kubernetes-ca.crt")] + _pair(OURS + "/pod-access", "pod-access")
     if host.is_in("opensearch_managers", "opensearch_data"):
-        files += [(OPENSEARCH + "/ca.crt", "opensearch-ca.crt")] + _pair(OPENSEARCH + "/node", "opensearch-" + host.name)
+        # The chain: while the authority is rotated it has two.
+        files += [(OPENSEARCH + "/ca.crt", "opensearch-ca-chain.crt")] + _pair(OPENSEARCH + "/node", "opensearch-" + host.name)
         for name, folder in OPENSEARCH_CLIENTS.items():
-            files += [(folder + "/ca.crt", "opensearch-ca.crt")] + _pair(folder + "/client", "opensearch-" + name)
+            files += [(folder + "/ca.crt", "opensearch-ca-chain.crt")] + _pair(folder + "/client", "opensearch-" + name)
     # The mirror's own certificate is put in place by its role, and the authority's by role host, which needs it for its packages.
     return [_file(path, source) for path, source in sorted(set(files))]
 

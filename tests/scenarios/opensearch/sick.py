@@ -10,10 +10,12 @@ from ..common import OUTPUT, NotProved, attempt, on, playbook, say
 from ..releases.service import until
 from . import api
 from .faults import WHOLE, colour, elected
+from .restart import SETTINGS
 from .schedule import SCHEDULE
 
 #: Conditions that a node which is off makes red: it does not answer, the cluster is without it, and its copies are nowhere.
 WITHOUT_A_NODE = {"opensearch_nodes_answer", "opensearch_nodes_present", "opensearch_green"}
+INDEX = "lab-sick"
 HELD = {"cluster.routing.allocation.enable": "primaries"}
 
 
@@ -45,6 +47,9 @@ def opensearch_sick(inventory):
     """Each is named, and nothing else; and all is green again behind it."""
     nodes = api.nodes(inventory)
     first = next(iter(nodes.values()))
+    api.ask(first, "DELETE", "/" + INDEX)
+    api.well(first, "PUT", "/" + INDEX, SETTINGS)
+    until("a green cluster with an index", WHOLE, lambda: colour(first) == ("green", len(nodes)))
     playbook(inventory, "validate")
     victim = next(name for name, address in nodes.items() if name != elected(first) and address != first)
     on(victim, "sudo", "systemctl", "stop", "opensearch")
@@ -66,5 +71,6 @@ def opensearch_sick(inventory):
     finally:
         api.well(first, "PUT", "/_cluster/settings", {"transient": dict.fromkeys(HELD)})
     expect("a schedule without a snapshot", red(inventory, "-e", json.dumps(SCHEDULE))[0], {"opensearch_backups_recent", "opensearch_backups_proved"})
+    api.well(first, "DELETE", "/" + INDEX)
     well, _counts = playbook(inventory, "validate")
     say("opensearch-sick: each of 3 faults named by validate, and by info where it is a node; %.0f s without a node, %.0f s well" % (seconds, well))

@@ -1,0 +1,108 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An authority gives way to a new one, and both are trusted in between.
+
+The record, NAME.rotation.json in the store, says how far it is; what is trusted follows from it alone, so that any run in between delivers what this
+stage needs. Beside it lie NAME.next.crt and .key until the new one signs, and NAME.previous.crt and .key from then on.
+
+    (no record) -> introduced: old and new trusted, the old one signs -> switching -> switched: both trusted, the new one signs -> retiring -> (no record)
+
+The two in between are those in which files are moved. Whoever opens the store next brings them to their end.
+
+This is a private module_utils package: it may change in any release.
+"""
+from __future__ import annotations
+
+import json
+import os
+
+from .._common.errors import IronrackError
+from .._common.fs import atomic_write, read_or_none
+
+INTRODUCED, SWITCHING, SWITCHED, RETIRING = "introduced", "switching", "switched", "retiring"
+SETTLED = ""
+#: What may be asked for, the stage that it is asked from, and the one that is recorded before anything is moved.
+ASKED = {"introduced": (SETTLED, None), "switched": (INTRODUCED, SWITCHING), "retired": (SWITCHED, RETIRING)}
+ENDS = ((".key", 0o600), (".crt", 0o644))
+
+
+class Rotation:
+    """The rotation of one authority of a store. Whoever calls what changes anything holds the store's lock.
+
+    :param store: the folder. :param name: of the authority.
+    """
+
+    def __init__(self, store, name):
+        self._store, self._name = store, name
+
+    def path(self, part=""):
+        """:returns: the path of a file of the authority, such as ``.next.crt``."""
+        return os.path.join(self._store, self._name + part)
+
+    def stage(self):
+        """:returns: how far it is. :raises IronrackError: where the record cannot be read."""
+        raw = read_or_none(self.path(".rotation.json"))
+        if raw is None:
+            return SETTLED
+        try:
+            stage = json.loads(raw)["stage"]
+        except (ValueError, KeyError, TypeError):
+            stage = None
+        if stage not in (INTRODUCED, SWITCHING, SWITCHED, RETIRING):
+            raise IronrackError("%s does not say how far the rotation is: put it back from the backup of this store" % self.path(".rotation.json"))
+        return stage
+
+    def record(self, stage):
+        """Say that a stage is reached, or begun."""
+        atomic_write(self.path(".rotation.json"), json.dumps({"stage": stage}).encode("utf-8"), mode=0o600)
+
+    def also_trusted(self):
+        """:returns: the certificate, in PEM, that is trusted beside the one that signs; empty where there is none."""
+        stage = self.stage()
+        part = {INTRODUCED: ".next.crt", SWITCHING: ".next.crt", SWITCHED: ".previous.crt"}.get(stage)
+        if not part:
+            return ""
+        found = read_or_none(self.path(part))
+        if found is None and stage == SWITCHING:  # in a check run, which leaves it so
+            found = read_or_none(self.path(".previous.crt"))
+        if found is None:
+            raise IronrackError("%s is gone, in the middle of a rotation: put it back from the backup of this store" % self.path(part))
+        return found.decode("utf-8")
+
+    def introduce(self, key, cert):
+        """Have the new authority, and both trusted from now on."""
+        for (end, mode), data in zip(ENDS, (key, cert)):
+            atomic_write(self.path(".next" + end), data, mode=mode)
+        self.record(INTRODUCED)
+
+    def finish(self):
+        """Bring files that are being moved to where they belong. Cut off anywhere, it goes on."""
+        stage = self.stage()
+        if stage == SWITCHING:
+            new_cert = read_or_none(self.path(".next.crt"))
+            if new_cert is not None:
+                # The old pair first, and once: what is copied after its key has been replaced would be the new one.
+                if read_or_none(self.path(".previous.crt")) is None:
+                    self._copy("", ".previous")
+                self._copy(".next", "")
+            self._remove(".next.crt", ".next.key")
+            self.record(SWITCHED)
+        elif stage == RETIRING:
+            self._remove(".previous.crt", ".previous.key", ".rotation.json")
+
+    def _copy(self, source, target):
+        for end, mode in ENDS:
+            atomic_write(self.path(target + end), read_or_none(self.path(source + end)), mode=mode)
+
+    def _remove(self, *parts):
+        for part in parts:
+            if os.path.exists(self.path(part)):
+                os.unlink(self.path(part))
+
+
+def unfinished(name, stage):
+    """:returns: what an operator has to know of a rotation that is under way, in words."""
+    if stage == INTRODUCED:
+        return "the authority %s is being rotated: its new one is trusted, and does not sign yet" % name
+    return "the authority %s is being rotated: its new one signs, and the one before is still trusted" % name
