@@ -10,8 +10,8 @@ module: opensearch_tls_check
 short_description: Wait until all nodes of OpenSearch show or trust certificates of an authority
 version_added: "0.1.0"
 description:
-  - Shakes hands with each port of each node. Its certificate has to come from O(authority) and name its address, and where O(probe) is given it has to
-    take that client's certificate too.
+  - Shakes hands with each port of each node. Its certificate has to come from O(authority) and name its address, and it has to take the client's
+    certificate, O(probe).
   - Nodes read new certificates and authorities by themselves, each in its own time. The rotation of an authority waits by this between two stages.
 author:
   - ironrack.cluster contributors (@ironrack)
@@ -33,9 +33,9 @@ options:
     type: str
     required: true
   probe:
-    description: C(cert) and C(key), in PEM, of the client's certificate that each node has to take. Without it the client shows none.
+    description: C(cert) and C(key), in PEM, of the client's certificate that each node has to take. The port between nodes takes nobody without one.
     type: dict
-    default: {}
+    required: true
   wait:
     description: Seconds to wait for all of them.
     type: int
@@ -52,7 +52,6 @@ EXAMPLES = r"""
     nodes: "{{ cluster.opensearch.nodes }}"
     authority: "{{ lookup('file', cluster.opensearch.ca_file) }}"
     probe: "{{ rotation.probe }}"
-  no_log: true
 """
 
 RETURN = r"""
@@ -84,6 +83,8 @@ def run(module, interval=2):
         raise IronrackError("there is no node to shake hands with: nothing would be shown")
     if module.check_mode:
         return {"changed": False, "lacking": [], "waited": 0.0}
+    if not params["probe"].get("cert") or not params["probe"].get("key"):
+        raise IronrackError("probe needs cert and key: without a client's certificate nothing would be shown of whom a node trusts")
     made, begun, last = handshakes.context(params["authority"], params["probe"], module.tmpdir), time.monotonic(), {}
 
     def look():
@@ -101,7 +102,7 @@ def main():
             nodes={"type": "list", "elements": "dict", "required": True},
             ports={"type": "list", "elements": "int", "default": [9200, 9300]},
             authority={"type": "str", "required": True},
-            probe={"type": "dict", "default": {}, "no_log": True},
+            probe={"type": "dict", "required": True, "no_log": True},
             wait={"type": "int", "default": 180}),
         supports_check_mode=True)
     conclude(module, lambda: run(module))

@@ -22,21 +22,20 @@ CONNECT, REFUSES = 5, 1.0
 def context(authority, probe, folder):
     """:returns: what to shake hands with.
 
-    :param authority: in PEM, the only one that a server may come from. :param probe: ``cert`` and ``key`` of the client, in PEM; empty for none.
+    :param authority: in PEM, the only one that a server may come from. :param probe: ``cert`` and ``key`` of the client, in PEM.
     :param folder: where both may lie for a moment, of mode 0700.
     """
     made = ssl.create_default_context(cadata=authority)
     made.verify_flags |= PARTIAL_CHAIN
-    if probe:
-        paths = [os.path.join(folder, "probe" + end) for end in (".crt", ".key")]
-        try:
-            for path, text in zip(paths, (probe["cert"], probe["key"])):
-                atomic_write(path, text.encode("utf-8"), mode=0o600)
-            made.load_cert_chain(*paths)
-        finally:
-            for path in paths:
-                if os.path.exists(path):
-                    os.unlink(path)
+    paths = [os.path.join(folder, "probe" + end) for end in (".crt", ".key")]
+    try:
+        for path, text in zip(paths, (probe["cert"], probe["key"])):
+            atomic_write(path, text.encode("utf-8"), mode=0o600)
+        made.load_cert_chain(*paths)
+    finally:
+        for path in paths:
+            if os.path.exists(path):
+                os.unlink(path)
     return made
 
 

@@ -14,15 +14,12 @@ display = Display()
 
 
 def shown(action, module, result):
-    """Print the failure and the warnings of a module's result, where its task would keep them back.
+    """Print the failure of a module's result, where its task would keep it back. Warnings are shown by Ansible itself.
 
     :param action: the ActionBase.
     :param module: the module's short name.
     :returns: the result.
     """
-    if action._task.no_log:
-        if result.get("failed"):
-            display.error("%s: %s" % (module, result.get("msg", "it failed without a message")), wrap_text=False)
-        for warning in result.get("warnings") or []:
-            display.warning("%s: %s" % (module, warning))
+    if action._task.no_log and result.get("failed"):
+        display.error("%s: %s" % (module, result.get("msg", "it failed without a message")), wrap_text=False)
     return result

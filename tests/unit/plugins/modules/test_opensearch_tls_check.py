@@ -66,11 +66,10 @@ def server(pki, shows, trusts):
 
 @pytest.fixture(name="check")
 def check_fixture(pki, capsys):
-    def run(port, authorities, client="", wait=0, check_mode=False):
+    def run(port, authorities, client="old", wait=0, check_mode=False):
         arguments = {"nodes": [{"name": "os1", "address": "127.0.0.1"}], "ports": [port], "wait": wait, "_ansible_check_mode": check_mode,
                      "authority": "".join((pki / (name + ".crt")).read_text() for name in authorities)}
-        if client:
-            arguments["probe"] = {end: (pki / ("client-%s.%s" % (client, end.replace("cert", "crt")))).read_text() for end in ("cert", "key")}
+        arguments["probe"] = {end: (pki / ("client-%s.%s" % (client, end.replace("cert", "crt")))).read_text() for end in ("cert", "key")} if client else {}
         with patch_module_args(arguments), pytest.raises(SystemExit):
             opensearch_tls_check.main()
         return json.loads(capsys.readouterr().out)
@@ -81,8 +80,8 @@ def check_fixture(pki, capsys):
     ("old", ["old"], ["old"], "old", True),
     ("old", ["old"], ["old", "new"], "new", False),      # not yet trusted there
     ("old", ["old", "new"], ["old", "new"], "new", True),
-    ("old", ["old", "new"], ["new"], "", False),         # does not show the new one yet
-    ("new", ["old", "new"], ["new"], "", True),
+    ("old", ["old", "new"], ["new"], "new", False),      # does not show the new one yet
+    ("new", ["old", "new"], ["new"], "new", True),
     ("new", ["new"], ["new"], "old", False),
 ])
 def test_what_is_shown_and_what_is_taken(pki, check, shows, trusts, authorities, client, well):
@@ -97,10 +96,11 @@ def test_who_does_not_answer_is_named_and_a_check_run_asks_nobody(pki, check):
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     assert "os1, port %d: " % port in check(port, ["old"])["msg"]
-    assert not check(port, ["old"], check_mode=True).get("failed")
+    assert not check(port, ["old"], client="", check_mode=True).get("failed")
+    assert "probe needs cert and key" in check(port, ["old"], client="")["msg"]
 
 
 def test_no_node_at_all_is_not_well(pki, capsys):
-    with patch_module_args({"nodes": [], "authority": (pki / "old.crt").read_text()}), pytest.raises(SystemExit):
+    with patch_module_args({"nodes": [], "probe": {}, "authority": (pki / "old.crt").read_text()}), pytest.raises(SystemExit):
         opensearch_tls_check.main()
     assert json.loads(capsys.readouterr().out)["failed"]
