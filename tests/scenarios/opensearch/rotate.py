@@ -109,7 +109,8 @@ def stage(inventory, name):
 
 def account(inventory):
     """Have the account in use, with one user. :returns: what is known of it: its login."""
-    rotate(inventory, "begin", "account", "-e", json.dumps({"opensearch_rotation_parts": ["accounts"]}))
+    for name in ("begin", "finish"):
+        rotate(inventory, name, "account-" + name, "-e", json.dumps({"opensearch_rotation_parts": ["accounts"]}))
     return login()
 
 
