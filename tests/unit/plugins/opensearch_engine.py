@@ -72,6 +72,8 @@ class Engine:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # Head and body are two packets, and the second one would wait 40 ms for word of the first.
+            disable_nagle_algorithm = True
 
             def work(self):
                 split = urlsplit(self.path)
