@@ -11,16 +11,12 @@ import json
 
 from .._common.errors import IronrackError
 from . import allocation
-from .client import OpenSearchClient, OpenSearchUnreachable, quoted, reason_of
+from .client import NO_HANDLER, OpenSearchClient, OpenSearchUnreachable, quoted, reason_of
 
 #: How many shards are explained one by one: each is a question, and the first few tell the cause.
 EXPLAINED = 5
 #: A cluster without a manager says so after this time, not after the engine's 30 s, so that a wait sees more than its last moment.
 PATIENCE = {"cluster_manager_timeout": "5s"}
-
-
-#: The engine's word on a path that none of its parts serves.
-NO_HANDLER = "no handler found"
 #: What makes a name stand for others: a wildcard in a DELETE takes them all.
 SPECIAL = "*?, /\\#"
 

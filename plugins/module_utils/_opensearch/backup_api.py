@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 
 from . import moments, snapshots
-from .client import OpenSearchError, OpenSearchUnreachable, quoted
+from .client import NO_HANDLER, OpenSearchError, OpenSearchUnreachable, quoted, reason_of
 from .hashing import Checksum
 from .restoring import Old
 
@@ -20,6 +20,10 @@ from .restoring import Old
 PAGE, KEEP = 1000, "2m"
 #: The reason of an index that keeps its documents without their source: they can be counted, and that is all.
 NO_SOURCE = "source"
+#: Settings that say how old an index is, which one, and whose.
+OF_AGE = "index.uuid,index.creation_date,index.hidden"
+#: What ISM's answers call the policy of an index; with the first two it says so of one that it does not manage as well.
+OF_ISM = ("index.plugins.index_state_management.policy_id", "index.opendistro.index_state_management.policy_id", "policy_id")
 
 
 class BackupApi:
@@ -216,6 +220,35 @@ class BackupApi:
         if found.documents != total:
             raise OpenSearchError("%s: %d came, and there are %d" % (what, found.documents, total), status=200, reason="documents")
         return found.documents, found.hexdigest()
+
+    def matching(self, patterns):
+        """:returns: the engine's answers about names: ``_resolve/index`` of all, and ``_settings`` and ``_alias`` of the indices that fit.
+
+        :param patterns: names of indices, or patterns of them.
+        """
+        resolved = self.client.expect("GET", "/_resolve/index/*", params={"expand_wildcards": "all"}, what="listing all names")
+        settings, aliases, wide = {}, {}, {"expand_wildcards": "all", "ignore_unavailable": True}
+        for batch in snapshots.batches(patterns):
+            path = ",".join(quoted(one) for one in batch)
+            settings.update(self.client.expect("GET", "/%s/_settings/%s" % (path, OF_AGE), params=dict(wide, flat_settings=True),
+                                               what="reading the age of indices"))
+            aliases.update(self.client.expect("GET", "/%s/_alias" % path, params=wide, what="reading indices' aliases"))
+        return resolved, settings, aliases
+
+    def policies(self, names):
+        """:returns: index -> the ISM policy that manages it, or None. What whoever asks may not see is not in it."""
+        found = {}
+        for batch in snapshots.batches(names):
+            status, answer = self.client.request("GET", "/_plugins/_ism/explain/" + ",".join(quoted(one) for one in batch))
+            if status == 400 and NO_HANDLER in reason_of(answer):
+                return dict.fromkeys(names)
+            # One of them went away meanwhile.
+            if status != 404:
+                if status != 200:
+                    raise self.client.refusal(status, answer, "asking ISM what it manages")
+                found.update({name: next((answer[name][key] for key in OF_ISM if answer[name].get(key)), None)
+                              for name in batch if any(key in (answer.get(name) or {}) for key in OF_ISM)})
+        return found
 
     def delete_index(self, name):
         """Delete an index; one that is gone is well."""

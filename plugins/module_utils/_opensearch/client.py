@@ -43,6 +43,8 @@ PORT = 9200
 READS = ("GET", "HEAD")
 #: A node that has lost its cluster says so by this status; another one may know more.
 LOST = 503
+#: The engine's word on a path that none of its parts serves.
+NO_HANDLER = "no handler found"
 
 
 class OpenSearchUnreachable(IronrackError):

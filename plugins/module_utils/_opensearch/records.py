@@ -95,9 +95,10 @@ class Records:
     def find(self, kind, repository, index=INDEX, **terms):
         """:returns: (id, source) of each document of a kind, newest first; none where the index is not there.
 
+        :param repository: its name; None for all of them.
         :param index: what a snapshot held of it, in place of the cluster's own.
         """
-        filters = [{"term": {name: value}} for name, value in dict(terms, kind=kind, repository=repository).items()]
+        filters = [{"term": {name: value}} for name, value in dict(terms, kind=kind, repository=repository).items() if value is not None]
         body = {"size": MOST, "query": {"bool": {"filter": filters}}, "sort": [{"time": {"order": "desc"}}]}
         status, answer = self.client.request("POST", "/%s/_search" % quoted(index), body=body)
         if status == 404:
@@ -142,6 +143,10 @@ class Records:
             sheet = manifest.opened(source["body"], "the proof %s in %s" % (identity, INDEX))
             found.append(Proof(sheet["uuid"], sheet["verdict"], moments.of_text(sheet["time"]), sheet["complete"], sheet["why"]))
         return found
+
+    def restores(self):
+        """:returns: (snapshot, aware time of the last step, record as of restoring) of each restore, from whatever repository."""
+        return [(source["snapshot"], moments.of_text(source["time"]), json.loads(source["body"])) for _id, source in self.find(RESTORE, None)]
 
     def passed(self, repository, snapshot):
         """:returns: the sheet of the newest proof of a snapshot, where it passed; None otherwise."""

@@ -70,7 +70,7 @@ def decide(listed, prefix, proofs, policy, now, cluster_time):
     """
     words = verdicts(proofs)
     series = sorted((one for one in listed if is_of(one, prefix)), key=_order)
-    stopped = _stops(listed, words, policy, now, cluster_time)
+    stopped = stops(listed, words, policy.tolerance, now, cluster_time)
     relied_on = [one for one in series if not snapshots.shortcomings(one) and one.started and words.get(one.uuid, (0, 0))[1] == PASS]
     delete, keep = [], []
     for one in series:
@@ -92,18 +92,22 @@ def _order(snapshot):
     return snapshot.started or moments.EPOCH, snapshot.name
 
 
-def _stops(listed, words, policy, now, cluster_time):
-    """:returns: why nothing at all may be deleted."""
+def stops(listed, words, tolerance, now, cluster_time):
+    """:returns: why nothing at all may be deleted.
+
+    :param listed: all :class:`~.snapshots.Snapshot` of a repository. :param words: of :func:`verdicts`.
+    :param tolerance: seconds that clocks may differ. :param now: aware time of this host. :param cluster_time: aware time of the cluster.
+    """
     found = []
     apart = moments.seconds_between(cluster_time, now)
-    if abs(apart) > policy.tolerance:
-        found.append("the clock of this host is %+d s from that of the cluster, so nobody can tell how old a snapshot is; have both follow the same time"
+    if abs(apart) > tolerance:
+        found.append("the clock of this host is %+d s from that of the cluster, so nobody can tell how old anything is; have both follow the same time"
                      % apart)
     for one in sorted(listed, key=_order):
         word = words.get(one.uuid)
         if one.state == snapshots.IN_PROGRESS:
             found.append("%s runs; it may rely on what is about to be deleted" % one.name)
-        if one.started and moments.seconds_between(now, one.started) > policy.tolerance:
+        if one.started and moments.seconds_between(now, one.started) > tolerance:
             found.append("%s began in the future (%s): the clock of a cluster manager, or of this host, is or was wrong" % (
                 one.name, moments.text(one.started)))
         if word and word.verdict == FAIL:

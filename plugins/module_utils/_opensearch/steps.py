@@ -1,7 +1,7 @@
 # Copyright (c) 2026, ironrack.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The steps of a backup, as modules and as the schedule on the nodes take them: how old the last one is, a snapshot, its proof, and retention.
+"""The steps of a backup, as modules and as the schedule on the nodes take them: how old the last one is, a snapshot, its proof, retention, and expiry.
 
 ``params`` are the parameters of the module of the same name, ``now`` an aware time.
 
@@ -13,7 +13,8 @@ import secrets
 
 from .._common.errors import IronrackError
 from .._common.refusal import problem, refuse
-from . import holding, manifest, moments, proving, recalling, retention, snapshots
+from . import expiry, holding, manifest, moments, proving, recalling, retention, snapshots
+from .client import OpenSearchError
 from .records import Records
 from .snapshotting import Taker, delete
 
@@ -165,3 +166,113 @@ def _carry_out(api, records, repository, doomed, timeout):
         except IronrackError as error:
             raise IronrackError("%s. Gone before that: %s" % (error, ", ".join(gone) or "none"), **dict(error.details, gone=gone))
         gone.append(one.name)
+
+
+class _Proved:
+    """The newest snapshot of a series that a scratch restore has proved, and whether it could bring an index back as it is now."""
+
+    def __init__(self, api, records, repository, prefix, series, proofs, now):
+        self._api = api
+        newest = snapshots.ages(series, retention.proved(proofs), now)["proved"]
+        self._name, self._entries, self._why = newest and newest[0].name, {}, ""
+        if newest is None:
+            self._why = "no snapshot of the series %s is proved" % prefix
+            return
+        try:
+            sheet = records.manifest(repository, newest[0])[0]
+            self._entries = (sheet or {}).get("indices") or {}
+            self._why = "" if sheet else "this cluster does not have the manifest of %s, the newest proved snapshot" % self._name
+        except manifest.ManifestError as error:
+            self._why = str(error)
+
+    def lack(self, index, rule):
+        """:returns: (word, why) where an index has to stay for now; None where it may go."""
+        if rule.without_snapshot:
+            return None
+        if self._why:
+            return expiry.NOT_HELD, self._why
+        if not index.is_open:
+            return expiry.UNREADABLE, "it is closed, so nobody can tell whether %s has it as it is; open it, or delete it yourself" % self._name
+        try:
+            seen = self._api.describe([index.name])[index.name]
+        except OpenSearchError as error:
+            return expiry.UNREADABLE, str(error)
+        words = expiry.lack(index, self._name, self._entries.get(index.name), seen)
+        return (expiry.NOT_HELD, words) if words else None
+
+
+def _indices(api, patterns, restores):
+    return expiry.read(*api.matching(patterns), restores)
+
+
+def _old(api, records, rules, now, tolerance):
+    """:returns: (restores, indices, verdicts of those that are old, name -> (word, why) of those that ISM may manage)."""
+    restores = expiry.of_restores(records.restores())
+    indices = _indices(api, [rule.pattern for rule in rules], restores)
+    old = expiry.decide(indices, rules, {}, [], now, tolerance).expire
+    policies = api.policies([one.index.name for one in old])
+    managed = {one.index.name: (expiry.MANAGED, "ISM manages it, by the policy %s" % policies[one.index.name])
+               for one in old if policies.get(one.index.name)}
+    managed.update({one.index.name: (expiry.UNKNOWN, "ISM does not say whether it manages it; whoever asks needs indices:admin/opensearch/ism/managedindex")
+                    for one in old if one.index.name not in policies})
+    return restores, indices, old, managed
+
+
+def overdue(params, api, now, grace):
+    """:returns: names of indices that ought to have gone by their rules some seconds ago, and are there.
+
+    :param grace: seconds.
+    """
+    rules = expiry.rules_of(params["rules"])
+    _restores, _there, old, managed = _old(api, Records(api), rules, now, params["clock_tolerance"])
+    return expiry.overdue([one for one in old if managed.get(one.index.name, [""])[0] != expiry.MANAGED], grace)
+
+
+def expire(params, api, check_mode, now):
+    """:returns: the module's result. :raises IronrackError: at the first index that cannot be deleted, with those that are gone."""
+    repository, records, tolerance = params["repository"], Records(api), params["clock_tolerance"]
+    refuse(expiry.problems_of(params["rules"]) + snapshots.schedule_problems(params["prefix"], None))
+    if api.repository(repository) is None:
+        refuse([problem("repository", "there is no repository %s" % repository, "one that is registered", "Register it with opensearch_repository.")])
+    rules, listed, proofs = expiry.rules_of(params["rules"]), api.snapshots(repository), records.proofs(repository)
+    restores, indices, old, lacks = _old(api, records, rules, now, tolerance)
+    proved = _Proved(api, records, repository, params["prefix"], [one for one in listed if retention.is_of(one, params["prefix"])], proofs, now)
+    for one in old:
+        word = None if one.index.name in lacks else proved.lack(one.index, one.rule)
+        if word:
+            lacks[one.index.name] = word
+    stopped = restores.stops + retention.stops(listed, retention.verdicts(proofs), tolerance, now, api.cluster_time())
+    stopped += ["%s runs" % one for one in api.running() if one.split("/", 1)[0] != repository]
+    decision = expiry.decide(indices, rules, lacks, stopped, now, tolerance)
+    if not (check_mode or params["dry_run"]):
+        decision = _delete(api, restores, proved, decision)
+    before = sorted(one.index.name for one in decision.expire + decision.keep)
+    after = sorted(one.index.name for one in decision.keep)
+    return {"changed": bool(decision.expire) and not params["dry_run"], "stopped": stopped,
+            "expired": [{"index": one.index.name, "why": one.why} for one in decision.expire],
+            "kept": [{"index": one.index.name, "reason": one.word, "why": one.why} for one in decision.keep],
+            "overdue": expiry.overdue(decision.keep, 0),
+            "diff": {"before_header": "indices", "after_header": "indices", "before": "".join(name + "\n" for name in before),
+                     "after": "".join(name + "\n" for name in after)}}
+
+
+def _delete(api, restores, proved, decision):
+    """Delete indices, the oldest first, each by its name and only where it still is what was judged.
+
+    :returns: the :class:`~.expiry.Decision` as it was carried out.
+    """
+    gone, spared = [], []
+    for one in decision.expire:
+        now = next((again for again in _indices(api, [one.index.name], restores) if again.name == one.index.name), None)
+        word = (expiry.CHANGED, "it is another index, or writes go to it, since a moment ago") if now and now != one.index else None
+        word = word or (proved.lack(now, one.rule) if now else None)
+        if word:
+            spared.append(one._replace(word=word[0], why=word[1]))
+            continue
+        try:
+            api.delete_index(one.index.name)
+        except IronrackError as error:
+            names = [each.index.name for each in gone]
+            raise IronrackError("%s. Gone before that: %s" % (error, ", ".join(names) or "none"), **dict(error.details, gone=names))
+        gone.append(one)
+    return expiry.Decision(gone, decision.keep + spared)

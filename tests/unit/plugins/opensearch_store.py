@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import copy
+import fnmatch
 import json
 import time
 from urllib.parse import unquote
@@ -49,6 +50,8 @@ class Store(Engine):
         self.data, self.streams, self.repositories, self.stored, self.count = {}, {}, {}, {}, 0
         self.shift, self.looks, self.unable, self.lost, self.damaged = 0, 1, {}, {}, {}
         self.versions, self.free, self.hooks, self.scrolls = {}, 100 << 30, {}, {}
+        # index -> the policy by which ISM manages it; names of those that whoever asks may not manage.
+        self.managed, self.unseen = {}, set()
         super().__init__()
         self.aliases, self.persistent = {}, {}
 
@@ -114,7 +117,7 @@ class Store(Engine):
         parts = path.strip("/").split("/")
         if parts[0] == "_snapshot":
             return self._snapshots(method, parts[1:], body)
-        for found in (self._cluster(method, path, query, body), self._documents(method, parts, query, body), self._index(method, parts, body)):
+        for found in (self._cluster(method, path, query, body), self._documents(method, parts, query, body), self._index(method, parts, query, body)):
             if found:
                 return found
         return super().answer(method, path, query, body, login)
@@ -135,6 +138,8 @@ class Store(Engine):
             return 200, self._resolved()
         if path == "/_alias":
             return 200, {index: {"aliases": self.aliases.get(index, {})} for index in self.data}
+        if path.startswith("/_plugins/_ism/explain/") and "_ism" in self.plugins:
+            return self._ism(path.rsplit("/", 1)[1].split(","))
         if path.startswith("/_cluster/health/"):
             return self._health(path.rsplit("/", 1)[1])
         if path == "/_cluster/allocation/explain":
@@ -145,6 +150,12 @@ class Store(Engine):
             found = self.documents.get(path)
             return (200, found) if found else error(404, "task isn't running and hasn't stored its results", "resource_not_found_exception")
         return None
+
+    def _ism(self, names):
+        gone = [name for name in names if name not in self.data]
+        found = {name: {"index.plugins.index_state_management.policy_id": self.managed.get(name), "enabled": name in self.managed or None,
+                        "index.opendistro.index_state_management.policy_id": self.managed.get(name)} for name in names if name not in self.unseen}
+        return missing(gone[0]) if gone else (200, dict(found, total_managed_indices=len(self.managed)))
 
     @staticmethod
     def node_id(name):
@@ -249,7 +260,7 @@ class Store(Engine):
 
     # Indices
 
-    def _index(self, method, parts, body):
+    def _index(self, method, parts, query, body):
         names = parts[0].split(",")
         if parts[0].startswith("_") or not parts[0]:
             return None
@@ -258,6 +269,8 @@ class Store(Engine):
                 return error(400, "index [%s] already exists" % parts[0], "resource_already_exists_exception")
             self.make(parts[0], **body.get("settings", {}))
             return 200, {"acknowledged": True}
+        if method == "GET" and query.get("ignore_unavailable") == "true":
+            names = [name for name in sorted(self.data) if any(fnmatch.fnmatchcase(name, one) for one in names)]
         gone = [name for name in names if name not in self.data]
         if gone:
             return missing(gone[0]) if method != "HEAD" else (404, "")
