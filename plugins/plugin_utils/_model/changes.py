@@ -84,6 +84,8 @@ CLUSTER = {
     "opensearch_heap": (ROLLED_OUT, _OPENSEARCH),
     "opensearch_backup_schedule": (ROLLED_OUT, "the timer on each node, and Prometheus' rules; where it is taken away, the timer finds no settings and does "
                                                "nothing"),
+    "opensearch_index_expiry": (ROLLED_OUT, "what the schedule's user may delete, by the API, and the schedule's own settings, where there is one; otherwise "
+                                            "each run of a playbook reads it"),
     "cluster_packages_from_mirror": (ROLLED_OUT, "the hosts' apt source"),
     "cluster_hooks": (NO_EFFECT, _RUN),
     "cluster_plan": (NO_EFFECT, _RUN),

@@ -7,6 +7,8 @@ from __future__ import annotations
 import posixpath
 from collections import Counter
 
+from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import expiry
+
 from .addresses import host_port, url
 
 HTTP_PORT, TRANSPORT_PORT, OBJECT_STORE_PORT = 9200, 9300, 7070
@@ -97,6 +99,7 @@ def opensearch(plan, release, kubeconfig):
         "ca_file": posixpath.join(beside, "opensearch-ca.crt"), "cert_file": posixpath.join(beside, "opensearch-admin.crt"),
         "key_file": posixpath.join(beside, "opensearch-admin.key"), "password_file": posixpath.join(beside, "opensearch-admin-password"),
         "schedule": schedule(plan) if made else {},
+        "expiry": [rule._asdict() for rule in expiry.rules_of(plan.values["opensearch_index_expiry"])] if made else [],
         "s3": bool(made) and S3 in versions(release)[version].get("plugins", []),
         "components": {"opensearch": _component(versions(release)[version]), **_exporter(release)} if made else {},
     }

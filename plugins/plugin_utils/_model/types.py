@@ -284,7 +284,7 @@ def strings(value):
 PARSERS = {
     "str": string, "int": integer, "count": count, "heap": heap, "bool": boolean, "port": port, "mtu": mtu, "prefix": prefix, "version": version,
     "label": label, "label_value": label_value, "dns_name": dns_name, "network": network, "address": address, "endpoint": endpoint, "dict": dictionary,
-    "list of str": list_of(string), "list of addresses": list_of(address), "list of servers": list_of(name_or_address),
+    "list of str": list_of(string), "list of dict": list_of(dictionary), "list of addresses": list_of(address), "list of servers": list_of(name_or_address),
     "list of SANs": list_of(san), "list of taints": list_of(taint), "list of namespaces": list_of(label), "list of networks": list_of(network),
     "audit rules": list_of(audit_rule), "arguments": arguments, "feature gates": feature_gates, "labels": labels, "dict of str": strings,
 }

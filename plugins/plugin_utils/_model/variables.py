@@ -105,6 +105,10 @@ VARIABLES = (
               "Has OpenSearch's nodes take backups themselves, by a timer on each: 'prefix' of the snapshots' names (hourly), 'slot', seconds of which each "
               "stretch has one snapshot (3600), 'interval', seconds between two looks of a node (300), and 'alert_after', the age in seconds after which "
               "Prometheus alerts (10800). With none of them there is no schedule.", keys=("prefix", "slot", "interval", "alert_after")),
+    _variable("opensearch_index_expiry", "list of dict", [],
+              "Deletes old indices where no ISM policy does, with the schedule's snapshots and with the playbook's: each with 'pattern', such as logs-app-*, "
+              "'max_age' in seconds, 'min_count' of the newest that always stay (1), and 'without_snapshot', whether one goes that no proved snapshot has "
+              "(false)."),
     _variable("cluster_packages_from_mirror", "bool", True, "Whether hosts of a mirrored cluster take OS packages from the mirror too."),
     _variable("cluster_hooks", "dict of str", {}, "The site's own tasks: name of a hook -> task file."),
     _variable("cluster_plan", "bool", False, "Run every play in check mode: nothing is changed, and the run says what would be."),

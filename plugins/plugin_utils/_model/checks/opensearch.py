@@ -4,7 +4,7 @@
 """What is refused of OpenSearch and of the object store that its snapshots go to."""
 from __future__ import annotations
 
-from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import snapshots
+from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import expiry, snapshots
 
 from ..opensearch import DATA, MANAGERS, S3, SCHEDULE, data_zones, managers_survive_a_zone, nodes, placeable, schedule, versions
 from ..problems import did_you_mean
@@ -66,6 +66,12 @@ def opensearch_schedule_sound(plan, releases):
     if asked["alert_after"] <= asked["slot"] + asked["interval"]:
         yield (where % "alert_after", "it is %d seconds, and the newest snapshot is up to %d old with all well" % (
             asked["alert_after"], asked["slot"] + asked["interval"]), "more than that", "set it to three slots, %d" % (3 * asked["slot"]))
+
+
+@check("opensearch_index_expiry")
+def opensearch_expiry_sound(plan, releases):
+    for one in expiry.problems_of(plan.values["opensearch_index_expiry"], "opensearch_index_expiry"):
+        yield one["where"], one["what"], one["expected"], one["mend"]
 
 
 @check("opensearch_backup_schedule", "cluster_kubernetes_version", "cluster_opensearch_version")

@@ -344,6 +344,9 @@ def test_what_others_read_of_opensearch():
     assert found["replicas_survive_zone"] and found["folder"] == "/etc/ironrack/opensearch" and found["ca_file"] == "/k/opensearch-ca.crt"
     assert found["components"]["opensearch"]["files"][0]["strip"] is True
     assert OPENSEARCH_RELEASE["1.36.4"]["components"]["opensearch-3.4.0"]["files"][0].get("strip") is None
+    assert found["expiry"] == []
+    ruled = derive(*engines(opensearch_index_expiry=[{"pattern": "logs-*", "max_age": 86400}]), OPENSEARCH_RELEASE).model["opensearch"]
+    assert ruled["expiry"] == [{"pattern": "logs-*", "max_age": 86400, "min_count": 1, "without_snapshot": False}]
     store = derive(*engines(), OPENSEARCH_RELEASE).model["object_store"]
     assert (store["host"], store["url"], store["region"]) == ("ops1", "https://10.244.0.5:7070", "us-east-1")
 
