@@ -22,6 +22,7 @@ METRICS = {
     "last_proved_timestamp_seconds": "When the newest one began that a scratch restore has proved.",
     "unprotected_indices": "Indices and data streams that the newest SUCCESS does not have.",
     "failed_proofs": "Snapshots of the repository that could not be restored.",
+    "indices_overdue": "Indices that ought to have gone by their age two slots ago, and are there.",
     "run_timestamp_seconds": "When this node last looked.",
     "run_success": "Whether that went well: 1 or 0.",
 }
@@ -42,17 +43,18 @@ def stands_back(api, nodes, now, slot):
 
 
 def back_up(settings, api, now):
-    """Take the snapshot of the time slot where there is none, prove it where that is due, and delete what is old.
+    """Take the snapshot of the time slot where there is none, prove it where that is due, and delete what is old: of snapshots, and of indices.
 
     :param settings: ``repository``, ``prefix``, ``slot``, ``indices``, ``nodes``, ``prove_every``, ``max_age``, ``min_count``, ``failed_max_age``,
-        ``clock_tolerance`` and ``timeout``, times in seconds.
-    :returns: dict of ``snapshot`` (its name, or None), ``waits_for`` (why nothing was begun) and ``deleted``.
+        ``clock_tolerance``, ``timeout`` and ``expiry`` (rules as of expiry), times in seconds.
+    :returns: dict of ``snapshot`` (its name, or None), ``waits_for`` (why nothing was begun), ``deleted``, ``expired``, and ``overdue``: indices that ought
+        to have gone, with why they stay.
     :raises IronrackError: where anything is not as it has to be.
     """
     told = steps.age(settings, api, now)
     if not told["exists"]:
         raise IronrackError("there is no repository %s: run site.yml, which registers it" % settings["repository"])
-    result = {"snapshot": None, "waits_for": stands_back(api, settings["nodes"], now, settings["slot"]), "deleted": []}
+    result = {"snapshot": None, "waits_for": stands_back(api, settings["nodes"], now, settings["slot"]), "deleted": [], "expired": [], "overdue": []}
     if result["waits_for"]:
         return result
     taken = steps.take(dict(
@@ -69,6 +71,9 @@ def back_up(settings, api, now):
     # Several at once would get into each other's way: whoever took the snapshot of the slot does it.
     if not taken["stood_back"]:
         result["deleted"] = steps.retain(dict(settings, dry_run=False), api, False, now)["deleted"]
+        if settings.get("expiry"):
+            told = steps.expire(dict(settings, rules=settings["expiry"], dry_run=False), api, False, now)
+            result.update(expired=told["expired"], overdue=[one for one in told["kept"] if one["index"] in told["overdue"]])
     return result
 
 
@@ -79,6 +84,9 @@ def seen(settings, api, now):
     for name, age in (("last_success_timestamp_seconds", told["age_seconds"]), ("last_proved_timestamp_seconds", told["proved_age_seconds"])):
         if age is not None:
             found[name] = round(now.timestamp() - age, 3)
+    if settings.get("expiry"):
+        # One slot for whoever comes next, and one for a proof that takes long.
+        found["indices_overdue"] = len(steps.overdue(dict(settings, rules=settings["expiry"]), api, now, 2 * settings["slot"]))
     return found
 
 

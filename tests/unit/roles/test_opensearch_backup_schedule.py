@@ -52,7 +52,7 @@ class Node:
         self.settings = {
             "urls": [engine.url], "ca_file": None, "cert_file": None, "key_file": None, "request_timeout": 5, "repository": "ironrack", "prefix": "hourly",
             "slot": 3600, "indices": [], "nodes": 3, "prove_every": 7 * DAY, "max_age": 30 * DAY, "min_count": 3, "failed_max_age": 7 * DAY,
-            "clock_tolerance": 300, "timeout": 20, "textfile": str(self.textfile), "state": str(self.state)}
+            "clock_tolerance": 300, "timeout": 20, "expiry": [], "textfile": str(self.textfile), "state": str(self.state)}
 
     def run(self, **settings):
         """:returns: (exit status, what it printed, metric -> value)."""
@@ -107,6 +107,30 @@ def test_what_is_old_goes_by_the_one_who_took_the_snapshot(engine, node):
     status, said, _told = node.run()
     assert status == 0 and [one["snapshot"] for one in json.loads(said)["deleted"]] == ["hourly-20200101t0000z"]
     assert "hourly-20200101t0100z" in engine.stored["ironrack"]  # too few proved ones are newer
+
+
+def test_old_indices_go_by_the_one_who_took_the_snapshot(engine, node):
+    for number in (2, 3):
+        engine.make("logs-%d" % number, {"1": {}}).created = engine.millis() - (20 - number) * DAY * 1000
+    engine.data["logs-1"].created = engine.millis() - 19 * DAY * 1000
+    engine.data["logs-2"].is_closed = True
+    rules = [{"pattern": "logs-*", "max_age": 7 * DAY, "min_count": 1, "without_snapshot": False}]
+    status, said, told = node.run(expiry=rules)
+    done = json.loads(said)
+    assert status == 0 and [one["index"] for one in done["expired"]] == ["logs-1"] and "logs-1" not in engine.data
+    assert [(one["index"], one["reason"]) for one in done["overdue"]] == [("logs-2", "unreadable")] and told["indices_overdue"] == 1
+    writes = len(engine.writes())
+    status, said, told = node.run(expiry=rules)
+    assert status == 0 and json.loads(said)["expired"] == [] and len(engine.writes()) == writes and told["indices_overdue"] == 1
+    assert "indices_overdue" not in node.run()[2]
+
+
+def test_an_index_that_the_user_may_not_delete_is_a_failed_run_and_counts(engine, node):
+    engine.make("logs-2", {"1": {}})
+    engine.data["logs-1"].created = engine.millis() - 19 * DAY * 1000
+    engine.answers[("DELETE", "/logs-1")] = (403, {"error": {"type": "security_exception", "reason": "no permissions"}, "status": 403})
+    status, said, told = node.run(expiry=[{"pattern": "logs-*", "max_age": 7 * DAY}])
+    assert status == 1 and "no permissions" in said and "logs-1" in engine.data and (told["run_success"], told["indices_overdue"]) == (0, 1)
 
 
 def test_without_an_answer_the_last_known_age_stays_and_the_run_counts_as_failed(engine, node):
