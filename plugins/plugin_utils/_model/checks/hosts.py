@@ -60,7 +60,7 @@ def addresses_unique(plan, releases):
 def endpoint_name_free(plan, releases):
     if not plan.values["cluster_endpoint"] or not plan.values["cluster_vip"]:
         return
-    name = split_host_port(plan.values["cluster_endpoint"], 0)[0]
+    name = split_host_port(plan.values["cluster_endpoint"], plan.values["cluster_api_port"])[0]
     # Both stand in every host's /etc/hosts: the name would lead to the VIP on some look-ups and to the host on others.
     if name in plan.hosts:
         yield ("cluster_endpoint", "%s is the name of a host too" % name, "a name of its own for the VIP %s" % plan.values["cluster_vip"],

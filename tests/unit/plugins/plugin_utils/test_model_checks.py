@@ -135,6 +135,12 @@ def test_refusals_do_not_hide_each_other():
     assert "%d things to mend" % len(derived.problems) in report(derived.problems)
 
 
+def test_a_named_endpoint_needs_no_port():
+    inventory = Inventory().set(cluster_endpoint="api.example.org")
+    assert inventory.derive().problems == []
+    assert [problem.check for problem in inventory.set(cluster_endpoint="cp1").derive().problems] == ["endpoint_name_free"]
+
+
 @pytest.mark.parametrize("text", [
     "cluster_registry: {url: x, password: !vault '$ANSIBLE_VAULT;1.1;AES256 61'}", "ansible_password: '{{ lookup(\"env\", \"SUDO\") }}'",
     "cluster_registry:\n  password: '{{ vault_password }}'", "ansible_become_pass:", "ansible_become_pass: ''", "# ansible_password: x",
