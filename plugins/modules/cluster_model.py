@@ -57,7 +57,7 @@ hosts:
   description:
     - Inventory name of each host of the cluster, with its C(name), C(address), C(zone), C(node_name), C(groups), C(interface), C(labels),
       C(taints), C(pki_files), and the booleans C(is_etcd), C(is_control_plane), C(is_worker), C(is_node), C(is_load_balancer), C(is_mirror),
-      C(is_opensearch) and C(is_object_store).
+      C(is_opensearch), C(is_object_store) and C(is_opensearch_dashboards).
   returned: success
   type: dict
 groups:
@@ -90,6 +90,7 @@ opensearch:
   description:
     - Name, version, C(nodes) with their C(roles) and zones, C(managers), C(data), C(zones) of the data, ports, C(urls), whether copies are C(spread) over zones
       and C(replicas_survive_zone), and the paths of what an administrator comes with on the client host. C(enabled) is false where there is none.
+    - C(dashboards) has the C(nodes) of OpenSearch Dashboards, C(version), C(port), the C(urls) that users go to, and C(components).
   returned: success
   type: dict
 object_store:

@@ -40,6 +40,8 @@ _UNCHANGED = {
     "opensearch_index_settings": {"changed_indices": []},
     "opensearch_info": {"elected_manager": None, "nodes": []},
     "opensearch_repository": {"nodes": []},
+    "opensearch_security_user": {"user": {}},
+    "opensearch_security_role_mapping": {"mapping": {}},
     "opensearch_keystore": {"created": False, "set": [], "removed": [], "changed_paths": []},
     "packages": {"installed": [], "versions": {}},
     "preflight_probe": {"probe": {"firewall": False}, "problems": []},

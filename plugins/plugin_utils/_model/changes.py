@@ -22,6 +22,8 @@ _EXPORTER = "the balancers' exporter, with a restart; its counters go on"
 _SCHEDULE = "the schedule's own settings, where there is one; otherwise each run of a playbook reads it"
 _OPENSEARCH = ("OpenSearch, one node at a time, each only while all nodes are there and the cluster is `opensearch_restart_status`, which it is again "
                "before the next")
+_DASHBOARDS = ("OpenSearch Dashboards, one instance at a time, each only after the one before it answers; no login is lost, since any instance takes the "
+               "cookies of all")
 _RUN = "how a run works; it is read anew by each"
 _NETWORK = "build a second cluster and move the workloads"
 
@@ -80,6 +82,8 @@ CLUSTER = {
     "cluster_opensearch_name": (REFUSED, "nodes of one name do not join those of another (preflight: opensearch_name)"),
     "cluster_opensearch_version": (REFUSED, "by site; `opensearch_upgrade` rolls a newer one out, in an order of its own; an older version reads no index of a "
                                             "newer one (preflight: opensearch_version)"),
+    "cluster_opensearch_dashboards_archive": (ROLLED_OUT, "the new version beside the old one, then " + _DASHBOARDS),
+    "cluster_opensearch_dashboards_names": (ROLLED_OUT, "the certificates, then " + _DASHBOARDS),
     "opensearch_index_replicas": (NO_EFFECT, "what the preflight asks of the layout; an index has the copies that it was made with"),
     "opensearch_heap": (ROLLED_OUT, _OPENSEARCH),
     "opensearch_backup_schedule": (ROLLED_OUT, "the timer on each node, and Prometheus' rules; where it is taken away, the timer finds no settings and does "
@@ -235,6 +239,12 @@ ROLES = {
     "opensearch_drain_wait": (NO_EFFECT, _RUN),
     "opensearch_upgrade_repository": (NO_EFFECT, _RUN),
     "opensearch_upgrade_snapshot_max_age": (NO_EFFECT, _RUN),
+    "opensearch_dashboards_settings": (ROLLED_OUT, _DASHBOARDS),
+    "opensearch_dashboards_secret_settings": (ROLLED_OUT, _DASHBOARDS),
+    "opensearch_dashboards_node_options": (ROLLED_OUT, _DASHBOARDS),
+    "opensearch_dashboards_tls_min_version": (ROLLED_OUT, _DASHBOARDS),
+    "opensearch_dashboards_session_hours": (ROLLED_OUT, _DASHBOARDS + ". A cookie that was given out keeps its end"),
+    "opensearch_dashboards_wait": (NO_EFFECT, _RUN),
     "node_reset_pki": (NO_EFFECT, "what reset.yml takes away"),
     "pod_access_resolver_port": (ROLLED_OUT, "the local CoreDNS, with a restart. Give nginx_upstream the same as `resolver`"),
     "pod_access_silence": (ROLLED_OUT, _GUARD),
@@ -266,6 +276,9 @@ HOSTS = (
     ("an OpenSearch manager is added or taken out", ROLLED_OUT, "the nodes look for managers where the inventory has them, without a restart; one that is "
                                                                 "taken out runs on until it is stopped: stop one at a time"),
     ("an OpenSearch data node is taken out", BY_HAND, "it runs on and keeps its shards: exclude it from allocation and wait until it has none, then stop it"),
+    ("an instance of OpenSearch Dashboards is added", ROLLED_OUT, "it is installed, the nodes' packet filters let it in, and the balancers lead to it"),
+    ("an instance of OpenSearch Dashboards is taken out", BY_HAND,
+     "the balancers forget it and the nodes' packet filters shut it out; it runs on there: systemctl disable --now opensearch-dashboards"),
     ("the last monitoring host is taken out", BY_HAND,
      "the exporters run on: systemctl disable --now prometheus-node-exporter, ironrack-balancer-exporter on balancers, ironrack-opensearch-exporter "
      "on OpenSearch's nodes"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 import ipaddress
 
 from .addresses import network_of
+from .dashboards import GROUP as DASHBOARDS
 from .opensearch import nodes as opensearch_nodes
 
 
@@ -30,6 +31,7 @@ def firewall(plan, endpoint):
         "balancers": [host.address for host in plan.group("load_balancers")],
         "monitoring": [host.address for host in plan.group("monitoring")],
         "opensearch": [host.address for host in opensearch_nodes(plan)],
+        "dashboards": [host.address for host in plan.group(DASHBOARDS)],
         # Where the API is called from by somebody who is no host of the cluster, nobody knows by which address: then TLS and a login have to do.
         "client": [client.address] if client else [],
         "api_port": values["cluster_api_port"],

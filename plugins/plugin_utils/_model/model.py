@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from . import pki
 from .addresses import host_port, is_address, nth, split_host_port, url
 from .checks import run_checks
+from .dashboards import dashboards
 from .firewall import firewall
 from .opensearch import DATA, MANAGERS, object_store, opensearch
 from .problems import Problem
@@ -111,7 +112,7 @@ def _build(plan, releases, limit, inventory_dir):
         "mirror": mirror,
         "registry": registry,
         "monitoring": _monitoring(plan),
-        "opensearch": opensearch(plan, release, kubeconfig),
+        "opensearch": dict(opensearch(plan, release, kubeconfig), dashboards=dashboards(plan, mirror)),
         "object_store": object_store(plan, release),
         "proxy": _proxy(plan, endpoint, mirror, registry),
         "ntp_servers": values["cluster_ntp_servers"],
@@ -189,6 +190,7 @@ def _host(host, encrypted, pod_access):
         "is_etcd": host.is_in("etcd"), "is_control_plane": is_control_plane, "is_worker": is_worker, "is_node": is_node,
         "is_load_balancer": host.is_in("load_balancers"), "is_mirror": host.is_in("mirror"),
         "is_opensearch": host.is_in(MANAGERS, DATA), "is_object_store": host.is_in("object_store"),
+        "is_opensearch_dashboards": host.is_in("opensearch_dashboards"),
         "reaches_pods": pki.reaches_pods(host, pod_access),
         "labels": labels if is_node else {}, "taints": taints + host.values["cluster_node_taints"] if is_node else [],
         "pki_files": pki.host_files(host, encrypted, pod_access),

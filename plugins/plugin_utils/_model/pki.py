@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 from .addresses import is_address, nth
+from .dashboards import GROUP as DASHBOARDS
+from .dashboards import names as dashboards_names
 from .opensearch import nodes as opensearch_nodes
 
 LEAF_DAYS = 365
@@ -101,6 +103,8 @@ def _of_services(plan, mirrored):
                           sans=_sans([one.name, one.address, "localhost", loopback(plan)])) for one in plan.group("monitoring")]
     made += [_certificate("object-store-" + one.name, "service-ca", one.name, SERVER,
                           sans=_sans([one.name, one.address, "localhost", loopback(plan)])) for one in plan.group("object_store")]
+    made += [_certificate("dashboards-" + one.name, "service-ca", one.name, SERVER,
+                          sans=_sans([one.name, one.address, "localhost", loopback(plan)] + dashboards_names(plan))) for one in plan.group(DASHBOARDS)]
     return made
 
 
@@ -114,8 +118,11 @@ def _of_opensearch(plan):
 
 
 def _passwords(plan):
-    """:returns: passwords that are made once: of OpenSearch's first user, and the object store's key, which every node of OpenSearch is told."""
-    return (["opensearch-admin"] if opensearch_nodes(plan) else []) + (["object-store-account"] if plan.group("object_store") else [])
+    """:returns: passwords that are made once: of OpenSearch's first user; the object store's key, which every node of OpenSearch is told; of the user by whom
+    Dashboards asks OpenSearch, and what its cookies are sealed with, which all instances have to know.
+    """
+    return ((["opensearch-admin"] if opensearch_nodes(plan) else []) + (["object-store-account"] if plan.group("object_store") else [])
+            + (["dashboards-account", "dashboards-cookie"] if plan.group(DASHBOARDS) else []))
 
 
 def _pair(path, source):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from .dashboards import GROUP as DASHBOARDS
 from .opensearch import DATA, MANAGERS, data_zones, is_spread, managers_survive_a_zone
 
 
@@ -33,6 +34,8 @@ def promises(plan, endpoint, colocated, mirrored):
         _kubernetes(plan, endpoint, colocated, promise, names)
     if names(MANAGERS) or names(DATA):
         _opensearch(plan, promise, names)
+    if names(DASHBOARDS):
+        _dashboards(plan, promise, names(DASHBOARDS))
     if mirrored:
         not_kept.append("While %s is away no host fetches new images or packages: it is the only mirror. What runs goes on." % (
             names("mirror")[0]))
@@ -83,6 +86,12 @@ def _opensearch(plan, promise, names):
     promise(is_spread(plan) and replicas > 0 and managers_survive_a_zone(plan), "OpenSearch goes on without any one zone, with all documents.",
             "The loss of a zone can stop OpenSearch or take documents: its data nodes stand in %d zone%s, and its managers %s their majority without any "
             "one zone." % (len(data_zones(plan)), "" if len(data_zones(plan)) == 1 else "s", "keep" if managers_survive_a_zone(plan) else "do not keep"))
+
+
+def _dashboards(plan, promise, instances):
+    here = "" if plan.groups["load_balancers"] else " (users go to another one's address themselves: no balancer stands before them)"
+    promise(len(instances) > 1, "OpenSearch Dashboards is there while any one of %s is away%s." % (", ".join(instances), here),
+            "OpenSearch Dashboards is away while %s is: it is the only instance." % instances[0])
 
 
 def _zones(plan, promise):

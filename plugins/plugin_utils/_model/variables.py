@@ -96,6 +96,11 @@ VARIABLES = (
               "adds a kind; none is taken away."),
     _variable("cluster_opensearch_name", "label", None, "Name of the OpenSearch cluster; that of the cluster where it is not set."),
     _variable("cluster_opensearch_version", "version", "3.4.0", "The OpenSearch release; one of those that the release file names."),
+    _variable("cluster_opensearch_dashboards_archive", "dict", {},
+              "Where the hosts of opensearch_dashboards get the archive of OpenSearch Dashboards, whose 'sha256' nobody states but the site: 'url' is one of a "
+              "server of the site, of the mirror, or file:// on the hosts. Needed where the group has a host.", keys=("url", "sha256")),
+    _variable("cluster_opensearch_dashboards_names", "list of SANs", [],
+              "More names and addresses in the certificates of OpenSearch Dashboards: those that users come by."),
     _variable("opensearch_index_replicas", "count", 1,
               "How many copies beside the first the site's indices have. An inventory that cannot place them, or would lose all of them with one zone, is "
               "refused."),

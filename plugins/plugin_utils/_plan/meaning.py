@@ -14,7 +14,7 @@ NGINX, HEALTH, KEEPALIVED = "ironrack-nginx.service", "ironrack-balancer-health.
 INITS = ("init", "reset_then_init")
 
 #: (unit, action) -> what that costs. Units are watched by the roles load_balancer, pod_access, containerd, worker, control_plane, mirror, host,
-#: monitoring and object_store.
+#: monitoring, object_store and opensearch_dashboards.
 COSTS = {
     (NGINX, "start"): "NGINX starts: this balancer begins to serve.",
     (NGINX, "reload"): "NGINX reloads: no connection is cut; its old workers keep the open ones, at most for load_balancer_worker_shutdown_timeout.",
@@ -38,6 +38,8 @@ COSTS = {
     ("ironrack-firewall.service", "reload"): "The host's packet filter is loaded anew, all rules at once: no connection is cut that they allow.",
     ("chrony.service", "restart"): "The time service restarts: the clock goes on.",
     ("ironrack-object-store.service", "restart"): "The object store restarts: a snapshot that is being taken may fail; the next one is taken in its turn.",
+    ("opensearch-dashboards.service", "restart"): "This instance of OpenSearch Dashboards restarts: connections through it are cut, and the balancers lead new "
+                                                  "ones to the others; logins stay.",
     ("prometheus-node-exporter.service", "restart"): "The node exporter restarts: a scrape or two of this host is missing.",
     ("ironrack-balancer-exporter.service", "restart"): "The counters of requests are not there for a moment; what is logged meanwhile is counted after it.",
     ("ironrack-opensearch-exporter.service", "restart"): "OpenSearch's exporter restarts: a scrape or two of this node is missing.",

@@ -112,6 +112,14 @@ def _repository(_details, _certificates):
     return "the repository of OpenSearch's snapshots would be registered", []
 
 
+def _user(_details, _certificates):
+    return "a user of OpenSearch would be made, or get another password", []
+
+
+def _mapping(_details, _certificates):
+    return "a role of OpenSearch would be given to other users", []
+
+
 def _kubeadm(details, _certificates):
     rollout = details.get("rollout") or {}
     items = list(rollout.get("steps", [])) + list(rollout.get("files", []))
@@ -185,6 +193,8 @@ BY_ACTION = {
     "ironrack.cluster.opensearch_keystore": ("file", _keystore),
     "ironrack.cluster.opensearch_node": ("opensearch", _opensearch),
     "ironrack.cluster.opensearch_repository": ("opensearch", _repository),
+    "ironrack.cluster.opensearch_security_role_mapping": ("opensearch", _mapping),
+    "ironrack.cluster.opensearch_security_user": ("opensearch", _user),
     "ironrack.cluster.packages": ("package", _packages),
     "ironrack.cluster.pki_bundle": ("certificate", _certificates),
     "ironrack.cluster.units": ("unit", _units),

@@ -14,7 +14,7 @@ from ansible_collections.ironrack.cluster.plugins.module_utils._health.verdict i
 
 #: What a host does, in the order in which people think of it: flag of the model -> word.
 ROLES = (("is_load_balancer", "balancer"), ("is_control_plane", "control plane"), ("is_etcd", "etcd"), ("is_worker", "worker"), ("is_mirror", "mirror"),
-         ("is_opensearch", "OpenSearch"), ("is_object_store", "object store"))
+         ("is_opensearch", "OpenSearch"), ("is_object_store", "object store"), ("is_opensearch_dashboards", "Dashboards"))
 
 
 def vip_holders(addresses, vip):

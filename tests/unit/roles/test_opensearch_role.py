@@ -311,7 +311,7 @@ def test_site_runs_without_kubernetes_and_asks_no_api_then():
     plays = [play for play in yaml.safe_load((ROOT / "playbooks/site.yml").read_text()) if "hosts" in play]
     beside = next(play for play in plays if "OpenSearch" in str(play["tasks"]))
     assert [task["ansible.builtin.include_role"]["name"] for task in beside["tasks"]] == [
-        "ironrack.cluster.object_store", "ironrack.cluster.opensearch", "ironrack.cluster.opensearch_backup"]
+        "ironrack.cluster.object_store", "ironrack.cluster.opensearch", "ironrack.cluster.opensearch_backup", "ironrack.cluster.opensearch_dashboards"]
     # Of the plays for all hosts whatever is done once, at the client host, asks Kubernetes.
     everywhere = [play for play in plays if play["hosts"] == "all"]
     once = [task for play in everywhere for task in play["tasks"] if task.get("run_once") and task.get("delegate_to") == "{{ cluster.client_host }}"]

@@ -9,10 +9,10 @@ red (a test counts that every check has one).
 from __future__ import annotations
 
 from ..problems import Problem
-from . import hosts, networks, opensearch, settings, zones
+from . import dashboards, hosts, networks, opensearch, settings, zones
 from .registry import CHECKS
 
-__all__ = ("CHECKS", "hosts", "networks", "opensearch", "run_checks", "settings", "zones")
+__all__ = ("CHECKS", "dashboards", "hosts", "networks", "opensearch", "run_checks", "settings", "zones")
 
 
 def run_checks(plan, releases):

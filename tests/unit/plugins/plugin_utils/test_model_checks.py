@@ -135,6 +135,17 @@ def test_refusals_do_not_hide_each_other():
     assert "%d things to mend" % len(derived.problems) in report(derived.problems)
 
 
+def test_all_that_is_wrong_with_dashboards_is_told_at_once():
+    inventory = Inventory().add("opensearch_dashboards", "lb1").set(
+        cluster_profile="production", cluster_opensearch_dashboards_archive={"url": "https://me:%s@files.example.org/opensearch-dashboards-2.19.4.tar.gz" % SECRET})
+    problems = inventory.derive().problems
+    assert [(problem.check, problem.where) for problem in problems] == [
+        ("dashboards_have_opensearch", "group opensearch_dashboards"), ("dashboards_archive_given", "cluster_opensearch_dashboards_archive, url"),
+        ("dashboards_archive_given", "cluster_opensearch_dashboards_archive, sha256"), ("dashboards_version_fits", "cluster_opensearch_dashboards_archive"),
+        ("dashboards_beside_no_balancer", "hosts lb1"), ("production_dashboards_redundant", "group opensearch_dashboards")]
+    assert SECRET not in report(problems)
+
+
 def test_a_named_endpoint_needs_no_port():
     inventory = Inventory().set(cluster_endpoint="api.example.org")
     assert inventory.derive().problems == []

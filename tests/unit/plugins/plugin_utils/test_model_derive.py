@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.ironrack.cluster.plugins.module_utils._components.release import parse
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.addresses import bracket, host_port, split_host_port
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.model import derive
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._model.types import PARSERS
@@ -280,7 +281,7 @@ def test_no_value_is_more_than_a_problem(values, on_host):
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["etcd", "control_plane", "workers", "load_balancers", "mirror", "gpu_workers",
-                                           "opensearch_managers", "opensearch_data", "object_store", "monitoring"]),
+                                           "opensearch_managers", "opensearch_data", "opensearch_dashboards", "object_store", "monitoring"]),
                           st.integers(1, 9)), max_size=20))
 def test_no_shape_is_more_than_a_problem(memberships):
     groups = {"all": []}
@@ -289,7 +290,7 @@ def test_no_shape_is_more_than_a_problem(memberships):
         if name not in groups.setdefault(group, []):
             groups[group].append(name)
     hosts = {"h%d" % number: {"ansible_host": "192.0.2.%d" % number} for number in range(1, 10)}
-    derived = derive(hosts, groups, {"cluster_vip": "192.0.2.100"}, OPENSEARCH_RELEASE)
+    derived = derive(hosts, groups, {"cluster_vip": "192.0.2.100", "cluster_opensearch_dashboards_archive": ARCHIVE}, OPENSEARCH_RELEASE)
     assert (derived.model is None) == bool(derived.problems)
     if derived.model:
         assert len(derived.model["etcd"]["members"]) % 2 == derived.model["kubernetes"]
@@ -310,6 +311,9 @@ def test_with_ipv6_policies_are_no_promise():
 OPENSEARCH_RELEASE = {"1.36.4": {"version": "1.36.4", "components": {
     "opensearch-3.4.0": {"version": "3.4.0", "files": [{"file": "opensearch-3.4.0-linux-x64.tar.gz", "unpack": True}]},
     "versitygw": {"version": "1.8.0", "files": []}}}}
+
+
+ARCHIVE = {"url": "https://10.77.0.5:8443/files/opensearch-dashboards-3.4.2-linux-x64.tar.gz", "sha256": "AB" * 32}
 
 
 def engines(**variables):
@@ -370,6 +374,60 @@ def test_opensearch_stands_beside_kubernetes():
     assert derived.problems == [] and derived.model["kubernetes"] is True
     assert [name for name, host in derived.model["hosts"].items() if host["is_opensearch"]] == ["os1", "os2", "os3"]
     assert "OpenSearch goes on without any one zone, with all documents." in derived.model["promises"]["kept"]
+
+
+def watched(*instances, **variables):
+    """:returns: OpenSearch with Dashboards, beside Kubernetes and its balancers."""
+    hosts, groups, values = lab(cluster_opensearch_dashboards_archive=ARCHIVE, **variables)
+    for number, name in enumerate(("os1", "os2", "os3", *instances), 1):
+        hosts[name] = {"ansible_host": "10.77.0.5%d" % number, "zone": "abc"[number % 3]}
+    groups.update(opensearch_managers=["os1", "os2", "os3"], opensearch_data=["os1", "os2", "os3"], opensearch_dashboards=list(instances))
+    derived = derive(hosts, groups, values, OPENSEARCH_RELEASE)
+    assert derived.problems == []
+    return derived.model
+
+
+def test_dashboards_is_what_the_site_serves():
+    found = watched("d1", "d2")["opensearch"]["dashboards"]
+    # The version is that of the archive: a patch more than OpenSearch has is none too many.
+    assert (found["enabled"], found["version"], found["port"], found["user"], found["role"]) == (True, "3.4.2", 5601, "kibanaserver", "kibana_server")
+    assert found["nodes"] == [{"name": "d1", "address": "10.77.0.54"}, {"name": "d2", "address": "10.77.0.55"}]
+    component, = found["components"]["opensearch-dashboards"]["files"]
+    assert component == {"file": "opensearch-dashboards-3.4.2-linux-x64.tar.gz", "upstream": ARCHIVE["url"], "sha256": "ab" * 32, "unpack": True,
+                         "strip": True, "links": {}}
+    parsed, = parse(found["components"], "upstream")
+    assert (parsed.name, parsed.version) == ("opensearch-dashboards", "3.4.2")
+    # The mirror's authority signs for the mirror alone.
+    assert found["ca_file"] == "/etc/ironrack/service-ca.crt"
+    elsewhere = dict(ARCHIVE, url="https://files.example.org/dashboards.tar.gz")
+    hosts, groups, _variables = engines()
+    hosts["d1"] = {"ansible_host": "10.244.0.61"}
+    found = derive(hosts, dict(groups, opensearch_dashboards=["d1"]), {"cluster_opensearch_dashboards_archive": elsewhere}, OPENSEARCH_RELEASE).model
+    assert (found["opensearch"]["dashboards"]["ca_file"], found["opensearch"]["dashboards"]["version"]) == ("", "3.4.0")
+    assert found["opensearch"]["dashboards"]["urls"] == ["https://10.244.0.61:5601"]
+    assert "OpenSearch Dashboards is away while d1 is: it is the only instance." in found["promises"]["not_kept"]
+
+
+def test_without_its_group_there_is_no_dashboards():
+    model = watched()
+    assert model["opensearch"]["dashboards"] == {
+        "enabled": False, "version": "", "port": 5601, "user": "kibanaserver", "role": "kibana_server", "nodes": [], "urls": [], "ca_file": "", "components": {}}
+    assert not any("dashboards" in name for name in model["pki"]["passwords"] + [one["name"] for one in model["pki"]["certificates"]])
+    assert model["firewall"]["dashboards"] == [] and not any("Dashboards" in sentence for kept in model["promises"].values() for sentence in kept)
+
+
+def test_any_instance_is_valid_under_the_balancers_names():
+    model = watched("d1", "d2", cluster_opensearch_dashboards_names=["search.example.org"], cluster_endpoint="api.example.org")
+    made = {one["name"]: one for one in model["pki"]["certificates"] if one["name"].startswith("dashboards-")}
+    assert set(made) == {"dashboards-d1", "dashboards-d2"}
+    assert {(one["authority"], tuple(one["usages"])) for one in made.values()} == {("service-ca", ("server",))}
+    shared = {"IP:%s" % model["endpoint"]["vip"], "DNS:api.example.org", "DNS:search.example.org"} | {
+        "%s:%s" % pair for host in model["groups"]["load_balancers"] for pair in (("DNS", host), ("IP", model["hosts"][host]["address"]))}
+    assert shared | {"DNS:d1", "IP:10.77.0.54"} <= set(made["dashboards-d1"]["sans"]) and shared <= set(made["dashboards-d2"]["sans"])
+    assert model["opensearch"]["dashboards"]["urls"] == ["https://%s:5601" % model["endpoint"]["vip"]]
+    assert model["pki"]["passwords"][-2:] == ["dashboards-account", "dashboards-cookie"]
+    assert [name for name, host in model["hosts"].items() if host["is_opensearch_dashboards"]] == ["d1", "d2"]
+    assert "OpenSearch Dashboards is there while any one of d1, d2 is away." in model["promises"]["kept"]
 
 
 def test_a_lone_mirror_asks_for_kubernetes():
