@@ -181,8 +181,8 @@ def nginx():
     folder.mkdir(parents=True)
     archive = next((CACHE / "bundle").glob("*/files/nginx-*.tar.gz"))
     run(["tar", "-xzf", archive, "-C", folder, "--strip-components=1"])
-    run([TEST / "python", "-m", "pytest", "-q", "tests/real/test_nginx.py", "tests/real/test_nginx_requests.py"], cwd=LINKED,
-        env={"IRONRACK_NGINX": str(folder / "sbin" / "nginx")}, limit=LIMITS["unit"])
+    run([TEST / "python", "-m", "pytest", "-q", "tests/real/test_nginx.py", "tests/real/test_nginx_requests.py", "tests/real/test_nginx_dashboards.py"],
+        cwd=LINKED, env={"IRONRACK_NGINX": str(folder / "sbin" / "nginx")}, limit=LIMITS["unit"])
 
 
 def prometheus():

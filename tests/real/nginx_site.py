@@ -219,9 +219,13 @@ class Unit:
 
 
 class Site:
-    """One balancer with its NGINX, a DNS server and pods."""
+    """One balancer with its NGINX, a DNS server and pods.
 
-    def __init__(self, root):
+    :param opensearch: the part ``opensearch`` of the model.
+    """
+
+    def __init__(self, root, opensearch=None):
+        self._opensearch = opensearch or {}
         self.root = root
         self.dns = Dns()
         self.dns.start()
@@ -239,7 +243,8 @@ class Site:
         """:returns: the role's own main configuration with this test's paths and ports."""
         variables = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
         variables.update(__load_balancer_from_mirror=True, __load_balancer_api_servers=str(self.root / "api-servers.conf"),
-                         cluster={"network": {"family": "ipv4"}, "endpoint": {"port": free_port()}}, load_balancer_health_port=self.health,
+                         cluster={"network": {"family": "ipv4"}, "endpoint": {"port": free_port()}, "opensearch": self._opensearch},
+                         __load_balancer_server_parameters="max_fails=1 fail_timeout=5s", load_balancer_health_port=self.health,
                          load_balancer_worker_connections=2048)
         (self.root / "api-servers.conf").write_text("server 127.0.0.1:1;\n")
         text = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined).from_string(
