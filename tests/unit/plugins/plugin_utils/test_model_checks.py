@@ -136,8 +136,8 @@ def test_refusals_do_not_hide_each_other():
 
 
 def test_all_that_is_wrong_with_dashboards_is_told_at_once():
-    inventory = Inventory().add("opensearch_dashboards", "lb1").set(
-        cluster_profile="production", cluster_opensearch_dashboards_archive={"url": "https://me:%s@files.example.org/opensearch-dashboards-2.19.4.tar.gz" % SECRET})
+    archive = {"url": "https://me:%s@files.example.org/opensearch-dashboards-2.19.4.tar.gz" % SECRET}
+    inventory = Inventory().add("opensearch_dashboards", "lb1").set(cluster_profile="production", cluster_opensearch_dashboards_archive=archive)
     problems = inventory.derive().problems
     assert [(problem.check, problem.where) for problem in problems] == [
         ("dashboards_have_opensearch", "group opensearch_dashboards"), ("dashboards_archive_given", "cluster_opensearch_dashboards_archive, url"),

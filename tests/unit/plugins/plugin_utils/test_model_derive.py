@@ -411,7 +411,8 @@ def test_dashboards_is_what_the_site_serves():
 def test_without_its_group_there_is_no_dashboards():
     model = watched()
     assert model["opensearch"]["dashboards"] == {
-        "enabled": False, "version": "", "port": 5601, "user": "kibanaserver", "role": "kibana_server", "nodes": [], "urls": [], "ca_file": "", "components": {}}
+        "enabled": False, "version": "", "port": 5601, "user": "kibanaserver", "role": "kibana_server", "nodes": [], "urls": [], "ca_file": "",
+        "components": {}}
     assert not any("dashboards" in name for name in model["pki"]["passwords"] + [one["name"] for one in model["pki"]["certificates"]])
     assert model["firewall"]["dashboards"] == [] and not any("Dashboards" in sentence for kept in model["promises"].values() for sentence in kept)
 
