@@ -25,7 +25,7 @@ GROUPS = {"mirror": ["ops1"], "load_balancers": ["lb1", "lb2"], "etcd": ["cp1"],
           "opensearch_data": NODES, "opensearch_dashboards": ["d1", "d2"]}
 ARCHIVE = {"url": "https://files.example.org/opensearch-dashboards-3.4.0-linux-x64.tar.gz", "sha256": "0a" * 32}
 ACCOUNT, COOKIE = "account" * 5, "cookie" * 6
-PKI = {"files": {"dashboards-account.password": ACCOUNT + "\n", "dashboards-cookie.password": COOKIE + "\n", "opensearch-ca.crt": "ca\n",
+PKI = {"files": {"dashboards-account.password": ACCOUNT + "\n", "dashboards-cookie.password": COOKIE + "\n", "opensearch-ca-chain.crt": "ca\n",
                  "service-ca.crt": "service\n", "dashboards-d1.crt": "crt1\n", "dashboards-d1.key": "key1\n", "dashboards-d2.key": "key2\n"}}
 #: What the configuration schemas of Dashboards and of its security plugin know: a name that none of them does keeps it from starting.
 KNOWN = {
