@@ -41,6 +41,7 @@ _UNCHANGED = {
     "opensearch_info": {"elected_manager": None, "nodes": []},
     "opensearch_repository": {"nodes": []},
     "opensearch_security_user": {"user": {}},
+    "opensearch_security_role": {"role": {}},
     "opensearch_security_role_mapping": {"mapping": {}},
     "opensearch_keystore": {"created": False, "set": [], "removed": [], "changed_paths": []},
     "packages": {"installed": [], "versions": {}},

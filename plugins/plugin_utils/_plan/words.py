@@ -116,6 +116,10 @@ def _user(_details, _certificates):
     return "a user of OpenSearch would be made, or get another password", []
 
 
+def _role(_details, _certificates):
+    return "a role of OpenSearch would get other rights, or go", []
+
+
 def _mapping(_details, _certificates):
     return "a role of OpenSearch would be given to other users", []
 
@@ -193,6 +197,7 @@ BY_ACTION = {
     "ironrack.cluster.opensearch_keystore": ("file", _keystore),
     "ironrack.cluster.opensearch_node": ("opensearch", _opensearch),
     "ironrack.cluster.opensearch_repository": ("opensearch", _repository),
+    "ironrack.cluster.opensearch_security_role": ("opensearch", _role),
     "ironrack.cluster.opensearch_security_role_mapping": ("opensearch", _mapping),
     "ironrack.cluster.opensearch_security_user": ("opensearch", _user),
     "ironrack.cluster.packages": ("package", _packages),

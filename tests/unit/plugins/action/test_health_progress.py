@@ -4,6 +4,12 @@
 """What the operator sees while a cluster becomes healthy."""
 from __future__ import annotations
 
+from unittest import mock
+
+import pytest
+
+from ansible_collections.ironrack.cluster.plugins.action import cluster_health_info, opensearch_health_info
+from ansible_collections.ironrack.cluster.plugins.plugin_utils._report import progress as progress_module
 from ansible_collections.ironrack.cluster.plugins.plugin_utils._report.progress import Progress, finished
 
 
@@ -40,3 +46,26 @@ def test_what_stays_red_is_told_and_fails():
 def test_a_report_does_not_fail():
     told = progress([0.0, 1.0, 1.0])[1]
     assert "failed" not in finished({"ok": False, "conditions": [condition("x", "inconclusive")]}, told, False)
+
+
+EXPECTED = {"name": "lab", "nodes": []}
+
+
+@pytest.mark.parametrize("plugin, name", ((cluster_health_info, "cluster_health_info"), (opensearch_health_info, "opensearch_health_info")))
+def test_the_module_is_asked_until_all_is_green(monkeypatch, plugin, name):
+    looks = [[condition("a", "pass", "1"), condition("b", "fail", "0")], [condition("a", "pass", "1"), condition("b", "pass", "1")]]
+    lines, asked = [], []
+    monkeypatch.setattr(progress_module.Display, "display", lambda self, text, *rest, **options: lines.append(text))
+    monkeypatch.setattr(plugin.ActionBase, "run", lambda self, tmp=None, task_vars=None: {})
+
+    def execute(module_name, module_args, task_vars):
+        asked.append((module_name, module_args["known"], module_args["enforce"]))
+        conditions = looks.pop(0)
+        return {"ok": all(one["verdict"] == "pass" for one in conditions), "conditions": conditions}
+
+    action = object.__new__(plugin.ActionModule)
+    action._task = mock.Mock(args={"expected": EXPECTED, "wait": 30}, check_mode=False)
+    action._execute_module = execute
+    assert action.run()["ok"] and not looks
+    assert asked == [("ironrack.cluster." + name, [], "never"), ("ironrack.cluster." + name, ["a"], "never")]
+    assert [line.split()[-2:] for line in lines] == [["a", "1"], ["b", "1"]]

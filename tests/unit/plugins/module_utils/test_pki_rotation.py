@@ -9,6 +9,7 @@ import os
 import subprocess
 
 import pytest
+from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common import fs
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.cli import Cli
@@ -16,6 +17,7 @@ from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors im
 from ansible_collections.ironrack.cluster.plugins.module_utils._pki import rotation, turning
 from ansible_collections.ironrack.cluster.plugins.module_utils._pki.bundle import Bundle
 from ansible_collections.ironrack.cluster.plugins.module_utils._pki.spec import parse_specs
+from ansible_collections.ironrack.cluster.plugins.modules import pki_authority
 
 NAME = "opensearch-ca"
 AUTHORITIES = [{"name": NAME, "common_name": "lab opensearch"}, {"name": "service-ca", "common_name": "lab services"}]
@@ -170,3 +172,16 @@ def test_cut_off_at_every_write_it_goes_on(store, monkeypatch, tmp_path):
         assert vouches(made.files[NAME + "-chain.crt"], made.files["os1.crt"], tmp_path)
         assert vouches(made.files[NAME + "-chain.crt"], first["os1.crt"], tmp_path) is (stage != "retired")
     assert cuts >= 6
+
+
+def test_the_module_shows_the_stage_and_never_a_key(store, capsys):
+    def call(stage, check=False):
+        with patch_module_args({"store": str(store), "name": NAME, "stage": stage, "_ansible_check_mode": check, "_ansible_diff": True}):
+            with pytest.raises(SystemExit):
+                pki_authority.main()
+        return json.loads(capsys.readouterr().out)
+
+    assert "begin the rotation first" in call("switched")["msg"]
+    predicted, done, again = call("introduced", check=True), call("introduced"), call("introduced")
+    assert predicted["diff"] == done["diff"] and (predicted["changed"], done["changed"], again["changed"]) == (True, True, False)
+    assert done["diff"]["after"] == "opensearch-ca: introduced\n" and "KEY" not in json.dumps(done["diff"]) + done["authority"]
