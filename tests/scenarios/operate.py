@@ -147,12 +147,31 @@ def reset_refused(inventory):
     raise NotProved("reset.yml ran without its confirmation")
 
 
+#: What is moved aside, where it lies, and the groups of the hosts that have it.
+ASIDE = {"etcd's data": ("/var/lib/etcd", "data.removed-", {"etcd"}),
+         "OpenSearch's data": ("/var/lib/opensearch", "nodes.removed-", {"opensearch_managers", "opensearch_data"})}
+
+
+def moved_aside(inventory):
+    """:returns: (what, host) -> how often it has been moved aside there."""
+    found = {}
+    for what, (folder, beginning, groups) in ASIDE.items():
+        for name in [name for name, entry in hosts_of(inventory).items() if groups & set(entry["groups"])]:
+            found[what, name] = sum(line.startswith(beginning) for line in on(name, "sudo", "ls", folder).split())
+    return found
+
+
 def reset(inventory):
-    """reset.yml takes the cluster apart and keeps etcd's data aside."""
+    """reset.yml takes the cluster apart and keeps the data of etcd and OpenSearch aside; once more it changes nothing."""
+    before = moved_aside(inventory)
     seconds, counts = playbook(inventory, "reset", "-e", "reset_confirm=lab")
-    if not counts["changed"]:
-        raise NotProved("reset changed nothing")
-    listed = on("cp1", "sudo", "ls", "/var/lib/etcd")
-    if "data.removed-" not in listed:
-        raise NotProved("etcd's data was not moved aside: %s" % listed)
-    say("reset: %.0f s, etcd's data is in %s" % (seconds, listed.split()))
+    after = moved_aside(inventory)
+    _again, again = playbook(inventory, "reset", "-e", "reset_confirm=lab", record="reset-again")
+    problems = ["reset changed nothing"] if not counts["changed"] else []
+    problems += ["there is nothing that a reset would keep"] if not after else []
+    problems += ["%s was not moved aside on %s" % place for place, count in after.items() if count != before[place] + 1]
+    problems += ["once more it changed %s" % again["changed"]] if again["changed"] else []
+    problems += ["once more it moved data"] if moved_aside(inventory) != after else []
+    if problems:
+        raise NotProved("reset: %s" % "; ".join(problems))
+    say("reset: %.0f s, moved aside: %s; once more: nothing changed" % (seconds, ", ".join("%s on %s" % place for place in after)))

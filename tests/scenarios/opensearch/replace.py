@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 
-from ..common import NotProved, on, playbook, say
+from ..common import NotProved, attempt, on, playbook, say
 from ..operate import lab
 from ..releases.service import until
 from . import api
@@ -17,6 +18,8 @@ from .writer import Writer
 
 INDEX = "lab-replaced"
 DATA = "/var/lib/opensearch"
+#: Seconds: that no new login is let in, and that the playbook waits for the node to leave.
+CLOSED, WAITS = 90, 15
 
 
 def shards_on(address, node):
@@ -76,8 +79,8 @@ def opensearch_node_replace(inventory):
     problems += ["allocation is %s, before %s" % (allocation(seen), held)] if allocation(seen) != held else []
     if problems:
         raise NotProved("a node replaced: %s" % "; ".join(problems))
-    say("opensearch-node-replace: the elected manager, %s; %d writes acknowledged, none lost, never red; a dead host, %s" % (
-        line, writer.count(), dead(inventory, nodes, seen)))
+    say("opensearch-node-replace: the elected manager, %s; %d writes acknowledged, none lost, never red; a dead host, %s; %s" % (
+        line, writer.count(), dead(inventory, nodes, seen), unreached(inventory, nodes, seen)))
 
 
 def dead(inventory, nodes, first):
@@ -94,3 +97,35 @@ def dead(inventory, nodes, first):
         lab(inventory, "start", victim)
     until("all nodes, green", WHOLE, lambda: colour(first) == ("green", len(nodes)))
     return "%s: passed by in %.0f s" % (victim, seconds)
+
+
+def unreached(inventory, nodes, first):
+    """A host lets nobody log in, and its node serves on: it is told, its name stays excluded, and once there is a way the same command goes on.
+
+    :returns: a sentence.
+    """
+    now = elected(first)
+    victim = next(name for name, address in reversed(nodes.items()) if name != now and address != first)
+    on(victim, "sudo", "systemd-run", "--on-active=%d" % CLOSED, "systemctl", "start", "ssh")
+    on(victim, "sudo", "systemctl", "stop", "ssh.socket", "ssh.service")
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:  # a connection that is kept open would still get in
+        status, _seconds, _counts, _followed, log = attempt(
+            inventory, "opensearch_node_replace", *words(victim), "-e", "opensearch_wait=%d" % WAITS, record="opensearch-replace-unreached",
+            variables={"ANSIBLE_SSH_CONTROL_PATH_DIR": folder})
+    took, said = time.monotonic() - begun, log.read_text()
+    excluded = api.well(first, "GET", "/_cluster/settings?flat_settings=true")["persistent"].get("cluster.routing.allocation.exclude._name")
+    problems = ["it ended with status %d" % status] if not status else []
+    problems += ["it was over after %.0f s, when logins were let in again" % took] if took >= CLOSED else []
+    problems += ["it does not say what to do; see %s" % log] if "%s is still in the cluster: stop opensearch.service" % victim not in said else []
+    problems += ["excluded is %s" % excluded] if excluded != victim else []
+    problems += ["the cluster is %s" % (colour(first),)] if colour(first) != ("green", len(nodes)) else []
+    if problems:
+        raise NotProved("%s, which lets nobody log in: %s" % (victim, "; ".join(problems)))
+    time.sleep(max(0, CLOSED + 5 - took))
+    playbook(inventory, "opensearch_node_replace", *words(victim), record="opensearch-replace-reached")
+    if colour(first) != ("green", len(nodes) - 1):
+        raise NotProved("the same command, once there was a way to %s: %s" % (victim, colour(first)))
+    playbook(inventory, "site", "--limit", victim, record="opensearch-replace-reached-join")
+    until("its share of the shards", WHOLE, lambda: colour(first) == ("green", len(nodes)) and shards_on(first, victim))
+    return "%s let nobody log in and served on: told after %.0f s, nothing lost, and the same command went on once there was a way" % (victim, took)

@@ -13,6 +13,7 @@ from ..common import OUTPUT, NotProved, playbook, say
 from ..releases.runs import Run
 from . import api
 from .handshakes import served_by
+from .restart import invocations
 
 ACCOUNT, INDEX = "lab-shipper", "lab-rotated"
 FILE = OUTPUT / ("opensearch-account-%s.json" % ACCOUNT)
@@ -122,7 +123,7 @@ def opensearch_rotate(inventory):
     api.ask(first, "DELETE", "/" + INDEX)
     api.well(first, "PUT", "/" + INDEX, {"settings": {"number_of_shards": 1, "number_of_replicas": 1}})
     old_user, old = account(inventory), api.CA.read_text()
-    took = []
+    took, before = [], invocations(nodes)
     with Client(addresses) as client:
         time.sleep(2)
         took.append(stage(inventory, "begin"))
@@ -145,8 +146,10 @@ def opensearch_rotate(inventory):
     expect("all ports of all nodes show certificates of the new authority alone", served_by(addresses, new), [True] * 2 * len(addresses))
     expect("documents: all that were written", (api.well(first, "POST", "/%s/_refresh" % INDEX), api.well(first, "GET", "/%s/_count" % INDEX)["count"])[1],
            client.count)
+    expect("no node was restarted", invocations(nodes), before)
     playbook(inventory, "validate", record="opensearch-rotate-validate")
-    say("opensearch-rotate: begin %.0f s, switch %.0f s, finish %.0f s; no node restarted; %d requests of an application, 0 failed" % (*took, client.count))
+    say("opensearch-rotate: %s; %d requests of an application, 0 failed" % (
+        ", ".join("%s %.0f s" % pair for pair in zip(STAGES, took)), client.count))
 
 
 def killed_next(inventory, name, number, hit):

@@ -94,10 +94,10 @@ def test_each_stage_once(store):
     first = go(store, "introduced")
     again = go(store, "introduced")
     assert (again["changed"], again["active"], again["authority"]) == (False, True, first["authority"]) and again["probe"]["key"] != first["probe"]["key"]
-    assert [go(store, "switched")["changed"] for _ in range(2)] == [True, False]
+    assert [go(store, "switched")["changed"], go(store, "switched")["changed"]] == [True, False]
     late = go(store, "introduced")
     assert (late["changed"], late["active"], late["probe"]) == (False, False, {})
-    assert [go(store, "retired")["changed"] for _ in range(2)] == [True, False]
+    assert [go(store, "retired")["changed"], go(store, "retired")["changed"]] == [True, False]
     assert go(store, "retired")["active"]  # it may not have been delivered
 
 
@@ -138,6 +138,25 @@ def test_a_record_that_cannot_be_read_is_no_settled_authority(store):
         bundle(store)
 
 
+class Cut:
+    """Ends everything before a write.
+
+    :param point: how many come before it.
+    """
+
+    def __init__(self, point):
+        self._left = point
+
+    def before(self, original):
+        """:returns: a function that writes, until it is the one that is cut off."""
+        def write(*arguments, **options):
+            if not self._left:
+                raise KeyboardInterrupt
+            self._left -= 1
+            return original(*arguments, **options)
+        return write
+
+
 def test_cut_off_at_every_write_it_goes_on(store, monkeypatch, tmp_path):
     """Whatever is written last before a kill: an ordinary run and the same stage bring it to its end, and no key is lost."""
     first = bundle(store).files
@@ -145,18 +164,9 @@ def test_cut_off_at_every_write_it_goes_on(store, monkeypatch, tmp_path):
     for stage, end in (("introduced", "introduced"), ("switched", "switched"), ("retired", "")):
         point = 0
         while True:
-            writes = []
-
-            def cut(original, point=point, writes=writes):
-                def write(*arguments, **options):
-                    if len(writes) >= point:
-                        raise KeyboardInterrupt
-                    writes.append(arguments[0])
-                    return original(*arguments, **options)
-                return write
-
-            monkeypatch.setattr(rotation, "atomic_write", cut(fs.atomic_write))
-            monkeypatch.setattr(rotation.os, "unlink", cut(os.unlink))
+            cut = Cut(point)
+            monkeypatch.setattr(rotation, "atomic_write", cut.before(fs.atomic_write))
+            monkeypatch.setattr(rotation.os, "unlink", cut.before(os.unlink))
             try:
                 go(store, stage)
                 break
