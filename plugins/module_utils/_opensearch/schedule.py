@@ -42,19 +42,23 @@ def stands_back(api, nodes, now, slot):
     return health.lacking(answer, nodes, "yellow")
 
 
-def back_up(settings, api, now):
+def back_up(settings, api, clock=moments.now):
     """Take the snapshot of the time slot where there is none, prove it where that is due, and delete what is old: of snapshots, and of indices.
 
     :param settings: ``repository``, ``prefix``, ``slot``, ``indices``, ``nodes``, ``prove_every``, ``max_age``, ``min_count``, ``failed_max_age``,
         ``clock_tolerance``, ``timeout`` and ``expiry`` (rules as of expiry), times in seconds.
-    :returns: dict of ``snapshot`` (its name, or None), ``waits_for`` (why nothing was begun), ``deleted``, ``expired``, and ``overdue``: indices that ought
-        to have gone, with why they stay.
+    :param clock: a callable that returns the time. A snapshot and its proof take their time: what is judged after them is judged by the time of then, which
+        is compared with the cluster's.
+    :returns: dict of ``snapshot`` (its name, or None), ``waits_for`` (why nothing was begun), ``deleted``, ``stopped`` (why no snapshot may go),
+        ``expired``, and ``overdue``: indices that ought to have gone, with why they stay.
     :raises IronrackError: where anything is not as it has to be.
     """
+    now = clock()
     told = steps.age(settings, api, now)
     if not told["exists"]:
         raise IronrackError("there is no repository %s: run site.yml, which registers it" % settings["repository"])
-    result = {"snapshot": None, "waits_for": stands_back(api, settings["nodes"], now, settings["slot"]), "deleted": [], "expired": [], "overdue": []}
+    result = {"snapshot": None, "waits_for": stands_back(api, settings["nodes"], now, settings["slot"]), "deleted": [], "stopped": [], "expired": [],
+              "overdue": []}
     if result["waits_for"]:
         return result
     taken = steps.take(dict(
@@ -64,15 +68,16 @@ def back_up(settings, api, now):
         raise IronrackError("snapshot %s is %s: the next slot's is the next one" % (taken["snapshot"], taken["state"]))
     if taken["state"] == snapshots.SUCCESS and (told["proved_age_seconds"] is None or told["proved_age_seconds"] >= settings["prove_every"]):
         try:
-            steps.prove(dict(settings, snapshot=taken["snapshot"], checksum=True, max_age=settings["prove_every"]), api, False, now)
+            steps.prove(dict(settings, snapshot=taken["snapshot"], checksum=True, max_age=settings["prove_every"]), api, False, clock())
         except Held as held:
             result["waits_for"] = [str(held)]
             return result
     # Several at once would get into each other's way: whoever took the snapshot of the slot does it.
     if not taken["stood_back"]:
-        result["deleted"] = steps.retain(dict(settings, dry_run=False), api, False, now)["deleted"]
+        retained = steps.retain(dict(settings, dry_run=False), api, False, clock())
+        result.update(deleted=retained["deleted"], stopped=retained["stopped"])
         if settings.get("expiry"):
-            told = steps.expire(dict(settings, rules=settings["expiry"], dry_run=False), api, False, now)
+            told = steps.expire(dict(settings, rules=settings["expiry"], dry_run=False), api, False, clock())
             result.update(expired=told["expired"], overdue=[one for one in told["kept"] if one["index"] in told["overdue"]])
     return result
 

@@ -109,6 +109,20 @@ def test_what_is_old_goes_by_the_one_who_took_the_snapshot(engine, node):
     assert "hourly-20200101t0100z" in engine.stored["ironrack"]  # too few proved ones are newer
 
 
+def test_what_is_old_is_judged_by_the_time_after_the_proof(monkeypatch):
+    """A proof may take longer than clocks may differ: the time at which the run began would look like a clock that is slow."""
+    times = [datetime(2026, 11, 21, 12, minute, tzinfo=timezone.utc) for minute in (0, 10, 20, 30)]
+    left, judged = list(times), {}
+    monkeypatch.setattr(schedule, "stands_back", lambda *arguments: [])
+    monkeypatch.setattr(schedule.steps, "age", lambda params, api, now: {"exists": True, "indices": [], "proved_age_seconds": None})
+    monkeypatch.setattr(schedule.steps, "take", lambda params, api, check, now: {"snapshot": "s", "state": "SUCCESS", "stood_back": False})
+    for name, answer in (("prove", {}), ("retain", {"deleted": [], "stopped": ["a clock"]}), ("expire", {"expired": [], "kept": [], "overdue": []})):
+        monkeypatch.setattr(schedule.steps, name, lambda params, api, check, now, name=name, answer=answer: judged.update({name: now}) or answer)
+    settings = {"nodes": 3, "slot": 3600, "indices": [], "prove_every": 1, "expiry": [{"pattern": "logs-*"}]}
+    done = schedule.back_up(settings, None, clock=lambda: left.pop(0))
+    assert judged == {"prove": times[1], "retain": times[2], "expire": times[3]} and done["stopped"] == ["a clock"]
+
+
 def test_old_indices_go_by_the_one_who_took_the_snapshot(engine, node):
     for number in (2, 3):
         engine.make("logs-%d" % number, {"1": {}}).created = engine.millis() - (20 - number) * DAY * 1000

@@ -32,7 +32,7 @@ def run(settings):
     try:
         api = BackupApi(OpenSearchClient(settings, by_http_client))
         try:
-            done = schedule.back_up(settings, api, moments.now())
+            done = schedule.back_up(settings, api)
         except IronrackError as error:
             failure = str(error)
         # How old the last one is, is known all the same, as long as it is not the store that is gone.
