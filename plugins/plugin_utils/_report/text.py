@@ -112,6 +112,7 @@ def _next_steps(data):
                   "  kubectl top nodes",
                   "  kubectl create deployment hello --image=IMAGE --replicas=3"]
     if data["opensearch"]:
-        lines.append("  curl --cacert %(ca_file)s --cert %(cert_file)s --key %(key_file)s \\" % data["opensearch"])
-        lines.append("    %s/_cat/nodes?v" % data["opensearch"]["urls"][0])
+        words = ["curl", *("--%s %s" % (option, data["opensearch"][name]) for option, name in (
+            ("cacert", "ca_file"), ("cert", "cert_file"), ("key", "key_file"))), data["opensearch"]["urls"][0] + "/_cat/nodes?v"]
+        lines += ["  " + " \\\n    ".join(words)]
     return lines + ["  ansible-playbook -i INVENTORY ironrack.cluster.validate   # check it again"]
