@@ -11,7 +11,9 @@ from ..common import NotProved, attempt, on, playbook, say
 from . import api, schedule
 
 #: A repository of its own: a failed proof in that of other steps stops all deletion.
-REPOSITORY, FOLDER, PREFIX, SLOT = "lab-aging", "lab-aging", "aging", 120
+REPOSITORY, FOLDER, SLOT = "lab-aging", "lab-aging", 120
+#: And a series of its own each time: the snapshot that an earlier run has taken of this slot does not have the indices of this one.
+PREFIX = "aging%d" % time.time()
 ALIAS, KEPT, DOCUMENTS = "lab-logs", "lab-kept", 50
 #: Seconds: when an index of the step is old, and how much later it goes.
 OLD, TOLERANCE = 2, 1
