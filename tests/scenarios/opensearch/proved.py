@@ -1,0 +1,60 @@
+# Copyright (c) 2026, ironrack.cluster contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an upgrade asks of backups, on a cluster that could be upgraded once there is a newer version: the check that the playbook makes first."""
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+
+from ..common import ROOT, NotProved, playbook, say
+from . import api, backup
+from .faults import elected
+
+#: A version that the engine could be upgraded to from the lab's, and that nobody installs here.
+NEWER = "3.99.0"
+REPOSITORY = "lab-upgraded"
+STORE = {"opensearch_backup_repository": REPOSITORY, "opensearch_backup_base_path": REPOSITORY}
+
+
+def check(nodes, **options):
+    """:returns: the result of opensearch_upgrade_check, whether it refuses or not."""
+    first = next(iter(nodes.values()))
+    arguments = dict({
+        "urls": ["https://%s:%d" % (first, api.PORT)], "ca_file": str(api.CA), "cert_file": str(api.CERT), "key_file": str(api.KEY), "version": NEWER,
+        "nodes": list(nodes), "repository": REPOSITORY, "wait": 10}, **options)
+    done = subprocess.run(["ansible", "localhost", "-m", "ironrack.cluster.opensearch_upgrade_check", "-a", json.dumps(arguments)], cwd=ROOT, timeout=120,
+                          capture_output=True, text=True, check=False, env=dict(os.environ, ANSIBLE_NOCOLOR="1"))
+    if "{" not in done.stdout:
+        raise NotProved("the check says nothing: %s %s" % (done.stdout[-500:], done.stderr[-500:]))
+    return json.JSONDecoder().raw_decode(done.stdout[done.stdout.index("{"):])[0]
+
+
+def refused(what, nodes, words, **options):
+    """Have it refused. :raises NotProved: where it is not, or for another reason alone."""
+    told = check(nodes, **options)
+    problems = told.get("problems") or []
+    if not told.get("failed") or len(problems) != 1 or words not in problems[0]["what"]:
+        raise NotProved("%s: it says %s" % (what, told.get("msg") or told))
+    say("  %s is refused: %s" % (what, problems[0]["what"]))
+
+
+def opensearch_upgrade_proof(inventory):
+    """Without a snapshot, with one that is too old, and with one that a scratch restore has just proved."""
+    nodes = api.nodes(inventory)
+    first = next(iter(nodes.values()))
+    api.ask(first, "DELETE", "/_snapshot/" + REPOSITORY)
+    backup.fill(first)
+    refused("an upgrade without a snapshot", nodes, "none is proved")
+    begun = time.monotonic()
+    playbook(inventory, "opensearch_backup", "-e", json.dumps(STORE), record="opensearch-upgrade-proof")
+    told = check(nodes)
+    if told.get("failed") or sorted(told["turns"]) != sorted(nodes) or told["turns"][-1] != elected(first):
+        raise NotProved("with a proved snapshot: %s" % (told.get("msg") or told))
+    time.sleep(2)
+    refused("one whose proved snapshot is too old", nodes, "proved", snapshot_max_age=1)
+    api.well(first, "DELETE", "/_snapshot/" + REPOSITORY)
+    say("opensearch-upgrade-proof: to %s: refused without a snapshot and with one that is too old; %.0f s later, with one that was proved, the order is %s" % (
+        NEWER, time.monotonic() - begun, ", ".join(told["turns"])))
