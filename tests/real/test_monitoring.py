@@ -205,6 +205,8 @@ BACKUPS = [
     ([backups("run_success", "1x10 0x60"), backups("run_success", "1x70", "os2")], "OpenSearchBackupFails", {30: 0}),
     ([backups("run_timestamp_seconds", "0+60x60"), backups("run_timestamp_seconds", "0x60", "os2")], "OpenSearchBackupSilent", {20: 0, 32: 1}),
     ([backups("failed_proofs", "0x10 1x60")], "OpenSearchBackupDamaged", {10: 0, 12: 1}),
+    ([backups("indices_overdue", "0x10 2x60")], "OpenSearchExpiryOverdue", {20: 0, 27: 1}),
+    ([backups("indices_overdue", "0x10 2x5 0x60")], "OpenSearchExpiryOverdue", {40: 0}),
     ([color("red", "0x10 1x30"), color("yellow", "0x40")], "OpenSearchRed", {10: 0, 13: 1}),
     ([color("red", "0x60"), color("yellow", "0x10 1x50")], "OpenSearchYellow", {30: 0, 42: 1}),
 ]

@@ -158,7 +158,10 @@ def backups(schedule):
         _alert("OpenSearchBackupSilent", "time() - %s > %d" % (looked, quiet), "ticket", "{{ $labels.host }} does not look after backups",
                "Its ironrack-opensearch-backup.timer has not run for {{ $value | humanizeDuration }}.", "%ds" % quiet),
         _alert("OpenSearchBackupDamaged", "max(ironrack_opensearch_backup_failed_proofs%s) > 0" % series, "critical",
-               "A backup of OpenSearch cannot be restored", "A scratch restore failed; nothing is deleted while that is so.", **what)]
+               "A backup of OpenSearch cannot be restored", "A scratch restore failed; nothing is deleted while that is so.", **what),
+        _alert("OpenSearchExpiryOverdue", "max(ironrack_opensearch_backup_indices_overdue%s) > 0" % series, "ticket",
+               "Indices of OpenSearch are old and stay", "{{ $value }} ought to have gone: ironrack-opensearch-backup.service says why they do not.",
+               "%ds" % quiet, **what)]
 
 
 def monitoring():
