@@ -55,7 +55,8 @@ def prepared(inventory, name, words, record, variables=None):
     environment = dict(os.environ, ANSIBLE_CALLBACK_PLUGINS=str(ROOT / "tests" / "callbacks"), ANSIBLE_CALLBACKS_ENABLED="executed_tasks,recorded_run",
                        EXECUTED_TASKS_FILE=str(counts), RECORDED_RUN_FILE=str(followed), ANSIBLE_NOCOLOR="1",
                        # Beside the lab's state, which goes with the hosts: new hosts must not be reached through a connection to their forerunners.
-                       ANSIBLE_SSH_CONTROL_PATH_DIR=str(OUTPUT.parent / "connections"), **(variables or {}))
+                       ANSIBLE_SSH_CONTROL_PATH_DIR=str(OUTPUT.parent / "connections"))
+    environment.update(variables or {})
     for path in (counts, followed):
         path.unlink(missing_ok=True)
     return ["ansible-playbook", "-i", str(inventory), "playbooks/%s.yml" % name, *words], environment, log, counts, followed
