@@ -1,7 +1,7 @@
 # Copyright (c) 2026, ironrack.cluster contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the module pki_authority, and shows its error although the task is no_log: the result holds the key of a probe."""
+"""Runs the module pki_authority, and shows its error although the task is no_log: the result holds keys of probes."""
 from __future__ import annotations
 
 from ansible.plugins.action import ActionBase

@@ -14,7 +14,7 @@ description:
     rights, and writes both into O(path) once every node lets it in. Whoever still has the one before is let in too, until V(retired) takes that one away.
   - A turn that has not been retired is not followed by another one, so that asking for it twice changes nothing. The first turn of a new account makes its
     first user.
-  - Cut off at any point, it goes on when it is run again.
+  - Cut off at any point, it goes on when it is run again. Users of these names that it has not made are left alone, and refused.
   - Passwords are in no result, diff or log; only the file has them.
 author:
   - ironrack.cluster contributors (@ironrack)
@@ -126,7 +126,7 @@ def run(module):
     if due and not module.check_mode:
         if params["state"] == "turned":
             asked = {"backend_roles": params["backend_roles"], "security_roles": params["security_roles"], "user_attributes": params["user_attributes"],
-                     "description": "Account %s: two users take turns" % params["name"]}
+                     "description": account.description}
             account.turn(lambda user: security.wanted(security.USER, asked, user))
         else:
             account.retire(there, file)

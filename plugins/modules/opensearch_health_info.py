@@ -35,6 +35,10 @@ options:
       - Where it is left out or empty, or O(expected) has no schedule, backups are not judged.
     type: str
     default: ""
+  prove_every:
+    description: Seconds between two proofs of the series. The last one that passed may be twice as old, and as old as a backup on top of it.
+    type: int
+    default: 604800
 attributes:
   check_mode:
     description: Reads only.
@@ -112,7 +116,8 @@ from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.obser
 def judged_series(params):
     """:returns: what the conditions compare with: the model's part, and the series of snapshots that is judged, or None."""
     schedule = params["expected"].get("schedule") or {}
-    backups = dict(schedule, repository=params["repository"]) if schedule and params["repository"] else None
+    backups = dict(schedule, repository=params["repository"], proof_max_age=2 * params["prove_every"] + schedule["alert_after"]) if (
+        schedule and params["repository"]) else None
     return dict(params["expected"], backups=backups)
 
 
@@ -124,7 +129,8 @@ def told(observation):
 def main():
     """Ansible's entry point."""
     module = AnsibleModule(
-        argument_spec=dict(ARGUMENT_SPEC, expected={"type": "dict", "required": True}, repository={"type": "str", "default": ""}, **WATCH_SPEC),
+        argument_spec=dict(ARGUMENT_SPEC, expected={"type": "dict", "required": True}, repository={"type": "str", "default": ""},
+                           prove_every={"type": "int", "default": 604800}, **WATCH_SPEC),
         supports_check_mode=True)
     expected = judged_series(module.params)
     conclude(module, lambda: dict(watch(module, CONDITIONS, expected, lambda: observe(module.params, expected), told), changed=False))

@@ -7,12 +7,14 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: opensearch_tls_check
-short_description: Wait until all nodes of OpenSearch show or trust certificates of an authority
+short_description: Wait until all nodes of OpenSearch show and take certificates of an authority
 version_added: "0.1.0"
 description:
   - Shakes hands with each port of each node. Its certificate has to come from O(authority) and name its address, and it has to take the client's
     certificate, O(probe).
+  - What counts is an answer to a request, so that silence is taken for nothing. The port between nodes gives one too, that it is none for HTTP.
   - Nodes read new certificates and authorities by themselves, each in its own time. The rotation of an authority waits by this between two stages.
+  - It runs where both ports can be reached, such as on a node. It needs nothing but Python.
 author:
   - ironrack.cluster contributors (@ironrack)
 extends_documentation_fragment:
@@ -36,6 +38,10 @@ options:
     description: C(cert) and C(key), in PEM, of the client's certificate that each node has to take. The port between nodes takes nobody without one.
     type: dict
     required: true
+  taken:
+    description: Whether the client has to be taken. With V(false) each has to refuse it in its TLS.
+    type: bool
+    default: true
   wait:
     description: Seconds to wait for all of them.
     type: int
@@ -56,7 +62,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 lacking:
-  description: A sentence for each port that did not take the connection.
+  description: A sentence for each port that did otherwise.
   returned: always
   type: list
   elements: str
@@ -88,10 +94,10 @@ def run(module, interval=2):
     made, begun, last = handshakes.context(params["authority"], params["probe"], module.tmpdir), time.monotonic(), {}
 
     def look():
-        last["lacking"] = handshakes.lacking(params["nodes"], params["ports"], made)
+        last["lacking"] = handshakes.lacking(params["nodes"], params["ports"], made, handshakes.TAKEN if params["taken"] else handshakes.REFUSED)
         return not last["lacking"], "; ".join(last["lacking"])
 
-    wait_for(look, "all nodes to be of the authority, and to take the client", params["wait"], interval=interval)
+    wait_for(look, "all nodes to be of the authority, and to %s the client" % ("take" if params["taken"] else "refuse"), params["wait"], interval=interval)
     return {"changed": False, "lacking": [], "waited": round(time.monotonic() - begun, 1)}
 
 
@@ -103,6 +109,7 @@ def main():
             ports={"type": "list", "elements": "int", "default": [9200, 9300]},
             authority={"type": "str", "required": True},
             probe={"type": "dict", "required": True, "no_log": True},
+            taken={"type": "bool", "default": True},
             wait={"type": "int", "default": 180}),
         supports_check_mode=True)
     conclude(module, lambda: run(module))

@@ -13,11 +13,11 @@ description:
   - Keeps the record of a rotation in the PKI store. What M(ironrack.cluster.pki_bundle) issues, and what it says is to be trusted, follows from it alone.
   - V(introduced) makes a new authority, which is trusted beside the old one from then on, and signs nothing yet. V(switched) has the new one sign, so
     that the next bundle issues all of its certificates again; both are trusted. V(retired) takes the old one away.
-  - The stages are asked for in this order, and none can be left out. One that is past is left alone. A rotation that was cut off at any point goes on
-    from its record.
+  - The stages are asked for in this order, and none can be left out. A stage is recorded before what it brings is delivered. With O(delivered) it is
+    recorded that all servers were seen to have it; the next one is refused before. A rotation that was cut off at any point goes on from its record.
   - The new authority has the name of the old one, so that servers which take over certificates while they run find the issuer that they know.
   - Needs the C(openssl) command, as M(ironrack.cluster.pki_bundle) does, on the host that it runs on.
-  - The result of V(introduced) holds a key. Set C(no_log=true) on the task; the error of a failure is shown nevertheless.
+  - The result holds keys of probes. Set C(no_log=true) on the task; the error of a failure is shown nevertheless.
 attributes:
   check_mode:
     support: full
@@ -39,6 +39,10 @@ options:
     type: str
     choices: [introduced, switched, retired]
     required: true
+  delivered:
+    description: Whether to record that what the stage brings is everywhere. After V(retired) nothing is left of the old authority then.
+    type: bool
+    default: false
   days:
     description: Days that the new one is valid.
     type: int
@@ -62,7 +66,7 @@ stage:
   type: str
   sample: introduced
 active:
-  description: Whether the stage that was asked for is the one that has work to do now.
+  description: Whether there is something of this stage to deliver, now or again. V(false) only where there is no store yet.
   returned: success
   type: bool
 authority:
@@ -71,8 +75,12 @@ authority:
   type: str
 probe:
   description:
-    - C(cert) and C(key), in PEM, of a client that only the new authority vouches for, valid for a day, to see that it is trusted. It is nobody's name.
-    - Empty in check mode, and after any other stage than V(introduced).
+    - C(cert) and C(key), in PEM, of a client that only the newest authority vouches for, valid for a day, to see that it is trusted. It is nobody's name.
+    - Empty in check mode, and with O(delivered).
+  returned: success
+  type: dict
+old_probe:
+  description: The same of the authority before, at the stage V(retired), to see that it is trusted no more.
   returned: success
   type: dict
 """
@@ -87,7 +95,7 @@ from ansible_collections.ironrack.cluster.plugins.module_utils._pki.turning impo
 def run(module):
     """:returns: the module's result. :raises IronrackError: where the store has no such authority, or what it has does not fit."""
     params = module.params
-    found = Turn(params["store"], params["name"], Cli(module), params["days"], module.check_mode).go(params["stage"])
+    found = Turn(params["store"], params["name"], Cli(module), params["days"], module.check_mode).go(params["stage"], params["delivered"])
     lines = ["%s: %s\n" % (params["name"], words or "one authority, no rotation under way") for words in (found.pop("before"), found["stage"])]
     return dict(found, diff={"before": lines[0], "after": lines[1], "before_header": params["store"], "after_header": params["store"]})
 
@@ -97,7 +105,8 @@ def main():
     module = AnsibleModule(
         argument_spec=dict(
             store=dict(type="path", default="/etc/ironrack/pki"), name=dict(type="str", required=True),
-            stage=dict(type="str", choices=["introduced", "switched", "retired"], required=True), days=dict(type="int", default=3650)),
+            stage=dict(type="str", choices=["introduced", "switched", "retired"], required=True), delivered=dict(type="bool", default=False),
+            days=dict(type="int", default=3650)),
         supports_check_mode=True)
     conclude(module, lambda: run(module))
 

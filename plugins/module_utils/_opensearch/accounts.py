@@ -39,6 +39,8 @@ class Account:
     def __init__(self, client, name, path):
         self._client, self._name, self._path = client, name, path
         self._users = [name + ending for ending in ENDINGS]
+        #: Of each of its users: by this it knows them again.
+        self.description = "Account %s: two users take turns" % name
 
     def look(self):
         """:returns: user -> what there is of each of the two, without those that there are not."""
@@ -61,7 +63,11 @@ class Account:
         return {"username": user, "password": word}
 
     def problems(self, there, file, under_way):
-        """:returns: why nobody can tell which of two users is in use, in words; empty where it is clear."""
+        """:returns: why nobody can tell whose the users are, or which of two is in use, in words; empty where it is clear."""
+        strangers = [user for user, found in there.items() if found.get("description") != self.description]
+        if strangers:
+            return "%s is there and was not made for the account %s (its description is not %r): call the account otherwise, or delete that user" % (
+                " and ".join(strangers), self._name, self.description)
         if len(there) == 2 and file is None and under_way is None:
             return "the account %s has two users, and %s is gone, which says which one is in use: put it back, or delete the user that nobody uses" % (
                 self._name, self._path)

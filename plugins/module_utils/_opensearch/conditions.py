@@ -126,11 +126,14 @@ def opensearch_backups_recent(seen, expected):
 
 
 def opensearch_backups_proved(seen, expected):
-    """One has been restored as a trial, and no such trial has failed."""
-    told = seen.get("backups")
+    """One has been restored as a trial, not too long ago, and no such trial has failed."""
+    told, limit = seen.get("backups"), expected["backups"]["proof_max_age"]
     wrong = ["failed: %s" % listing(told["failed_proofs"])] if told["failed_proofs"] else []
     wrong += [] if told["last_proved"] else ["none is proved"]
-    return Finding(not wrong, "; ".join(wrong) or "the last one is %s" % told["last_proved"], "one proved by a scratch restore, and no proof failed")
+    if told["last_proved"] and told["proved_age_seconds"] > limit:
+        wrong.append("the last one, %s, is %d s old" % (told["last_proved"], told["proved_age_seconds"]))
+    return Finding(not wrong, "; ".join(wrong) or "the last one is %s" % told["last_proved"],
+                   "one proved by a scratch restore that is at most %d s old, and no proof failed" % limit)
 
 
 def _always(expected):

@@ -15,8 +15,11 @@ from concurrent.futures import ThreadPoolExecutor
 from .._common.fs import atomic_write
 from .._common.http import PARTIAL_CHAIN
 
-#: Seconds for a connection. And those that a server has to refuse a client: with TLS 1.3 it does so after the client's part of the handshake.
-CONNECT, REFUSES = 5, 1.0
+#: Seconds for a connection, and for what a server says to a request. With TLS 1.3 it refuses a client after that one's part of the handshake.
+CONNECT, ANSWER = 5, 15
+#: Any port says something to this: the one between nodes, that it is none for HTTP.
+REQUEST = b"GET / HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n"
+TAKEN, REFUSED, UNKNOWN = "taken", "refused", "unknown"
 
 
 def context(authority, probe, folder):
@@ -39,27 +42,29 @@ def context(authority, probe, folder):
     return made
 
 
-def refused(address, port, made):
-    """:returns: why no connection comes about, in words; empty where one does."""
+def knock(address, port, made):
+    """:returns: (TAKEN, "") where a server answers a request of the client; (REFUSED, why) where its TLS refuses; else (UNKNOWN, why)."""
     try:
         with socket.create_connection((address, port), timeout=CONNECT) as plain, made.wrap_socket(plain, server_hostname=address) as secured:
-            secured.settimeout(REFUSES)
-            try:
-                # A server that takes the client says nothing now: it waits for a request.
-                return "" if secured.recv(1) else "it closed the connection"
-            except socket.timeout:
-                return ""
+            secured.settimeout(ANSWER)
+            secured.sendall(REQUEST)
+            return (TAKEN, "") if secured.recv(1) else (UNKNOWN, "it closed the connection")
+    except ssl.SSLCertVerificationError as error:
+        return UNKNOWN, "its own certificate: %s" % (error.verify_message or error)
+    except ssl.SSLError as error:
+        return REFUSED, str(error)
     except (OSError, ValueError) as error:
-        return str(getattr(error, "verify_message", "") or error)
+        return UNKNOWN, str(error)
 
 
-def lacking(nodes, ports, made):
+def lacking(nodes, ports, made, wanted=TAKEN):
     """Ask all of them at the same time.
 
-    :param nodes: each with ``name`` and ``address``. :param ports: of each.
-    :returns: a sentence for each that does not take the connection.
+    :param nodes: each with ``name`` and ``address``. :param ports: of each. :param wanted: TAKEN or REFUSED.
+    :returns: a sentence for each that does otherwise.
     """
     places = [(node["name"], node["address"], port) for node in nodes for port in ports]
     with ThreadPoolExecutor(max_workers=16) as pool:
-        words = pool.map(lambda place: refused(place[1], place[2], made), places)
-        return ["%s, port %d: %s" % (name, port, why) for (name, _address, port), why in zip(places, words) if why]
+        answers = pool.map(lambda place: knock(place[1], place[2], made), places)
+        return ["%s, port %d: %s" % (name, port, why or "it takes the client") for (name, _address, port), (verdict, why) in zip(places, answers)
+                if verdict != wanted]

@@ -16,6 +16,11 @@ def at_least(status, wanted):
     return status in STATUSES and STATUSES.index(status) >= STATUSES.index(wanted)
 
 
+def has_manager(health):
+    """:returns: whether an answer of ``_cluster/health`` says that there is an elected manager."""
+    return health.get("discovered_cluster_manager", health.get("discovered_master")) is True
+
+
 def lacking(health, nodes=1, status="green"):
     """What a cluster lacks to be settled.
 
@@ -25,7 +30,7 @@ def lacking(health, nodes=1, status="green"):
     :returns: a sentence for each condition that does not hold, none where it is settled. What the answer does not tell does not hold.
     """
     told = []
-    if health.get("discovered_cluster_manager", health.get("discovered_master")) is not True:
+    if not has_manager(health):
         told.append("there is no elected cluster manager")
     if not _number(health, "number_of_nodes") or health["number_of_nodes"] < nodes:
         told.append("nodes: %s of at least %d" % (health.get("number_of_nodes", "unknown"), nodes))

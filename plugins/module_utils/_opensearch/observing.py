@@ -17,7 +17,8 @@ from . import moments, steps
 from .allocation import unassigned
 from .asking import explain, read_health, read_shards
 from .backup_api import BackupApi
-from .client import OpenSearchClient, OpenSearchUnreachable
+from .client import LOST, OpenSearchClient, OpenSearchUnreachable
+from .health import has_manager
 from .reading import read_nodes
 
 #: What only a cluster that answers can tell, in the order in which it is asked.
@@ -54,15 +55,19 @@ def _ask(seen, params, expected, connect):
     }
     away = None
     for part in PARTS:
+        if away is not None and part != "nodes" or isinstance(away, OpenSearchUnreachable):
+            seen.errors[part] = str(away)
+            continue
         try:
-            # A cluster of which no node answers is asked once: each question would cost the time-out of every address.
-            seen.values[part] = reads[part]() if away is None else None
-            if away is not None:
-                seen.errors[part] = away
-        except OpenSearchUnreachable as error:
-            away = seen.errors[part] = str(error)
+            seen.values[part] = reads[part]()
+            if part == "health" and not has_manager(seen.values[part]):
+                away = IronrackError("there is no elected cluster manager, which others have to ask")
         except IronrackError as error:
             seen.errors[part] = str(error)
+            # Of a cluster that does not answer, or has no manager to answer, each question would cost the time-out of every address. Nodes tell of
+            # themselves without one.
+            if isinstance(error, OpenSearchUnreachable) or error.details.get("status") == LOST:
+                away = away or error
     _divide(seen)
 
 

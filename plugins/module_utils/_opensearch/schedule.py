@@ -90,8 +90,11 @@ def seen(settings, api, now):
         if age is not None:
             found[name] = round(now.timestamp() - age, 3)
     if settings.get("expiry"):
-        # One slot for whoever comes next, and one for a proof that takes long.
-        found["indices_overdue"] = len(steps.overdue(dict(settings, rules=settings["expiry"]), api, now, 2 * settings["slot"]))
+        try:
+            # One slot for whoever comes next, and one for a proof that takes long.
+            found["indices_overdue"] = len(steps.overdue(dict(settings, rules=settings["expiry"]), api, now, 2 * settings["slot"]))
+        except IronrackError:
+            pass  # nobody knows it then; how old the backups are is known all the same
     return found
 
 

@@ -3,12 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An authority gives way to a new one, and both are trusted in between.
 
-The record, NAME.rotation.json in the store, says how far it is; what is trusted follows from it alone, so that any run in between delivers what this
-stage needs. Beside it lie NAME.next.crt and .key until the new one signs, and NAME.previous.crt and .key from then on.
+The record, NAME.rotation.json in the store, says how far it is; what is signed and trusted follows from it alone, so that any run in between delivers what
+this stage needs. Beside it lie NAME.next.crt and .key until the new one signs, and NAME.previous.crt and .key from then on.
 
-    (no record) -> introduced: old and new trusted, the old one signs -> switching -> switched: both trusted, the new one signs -> retiring -> (no record)
+    (no record) -> introduced: both trusted, the old one signs -> switching -> switched: both trusted, the new one signs -> retired: the new one alone
 
-The two in between are those in which files are moved. Whoever opens the store next brings them to their end.
+A stage is recorded before it is delivered, and once more when it has been seen everywhere: only then the next one may begin, and the last one ends with
+the record and what is left of the old authority. While it is ``switching``, files are moved; whoever opens the store next brings that to its end.
 
 This is a private module_utils package: it may change in any release.
 """
@@ -20,11 +21,11 @@ import os
 from .._common.errors import IronrackError
 from .._common.fs import atomic_write, read_or_none
 
-INTRODUCED, SWITCHING, SWITCHED, RETIRING = "introduced", "switching", "switched", "retiring"
+INTRODUCED, SWITCHING, SWITCHED, RETIRED = "introduced", "switching", "switched", "retired"
 SETTLED = ""
-#: What may be asked for, the stage that it is asked from, and the one that is recorded before anything is moved.
-ASKED = {"introduced": (SETTLED, None), "switched": (INTRODUCED, SWITCHING), "retired": (SWITCHED, RETIRING)}
 ENDS = ((".key", 0o600), (".crt", 0o644))
+#: Which file's authority is trusted beside the one that signs.
+ALSO = {INTRODUCED: ".next.crt", SWITCHING: ".next.crt", SWITCHED: ".previous.crt"}
 
 
 class Rotation:
@@ -40,34 +41,41 @@ class Rotation:
         """:returns: the path of a file of the authority, such as ``.next.crt``."""
         return os.path.join(self._store, self._name + part)
 
-    def stage(self):
-        """:returns: how far it is. :raises IronrackError: where the record cannot be read."""
+    def _recorded(self):
         raw = read_or_none(self.path(".rotation.json"))
         if raw is None:
-            return SETTLED
+            return SETTLED, True
         try:
-            stage = json.loads(raw)["stage"]
+            found = json.loads(raw)
+            stage, delivered = found["stage"], found["delivered"]
         except (ValueError, KeyError, TypeError):
-            stage = None
-        if stage not in (INTRODUCED, SWITCHING, SWITCHED, RETIRING):
+            stage = delivered = None
+        if stage not in (INTRODUCED, SWITCHING, SWITCHED, RETIRED) or not isinstance(delivered, bool):
             raise IronrackError("%s does not say how far the rotation is: put it back from the backup of this store" % self.path(".rotation.json"))
-        return stage
+        return stage, delivered
 
-    def record(self, stage):
-        """Say that a stage is reached, or begun."""
-        atomic_write(self.path(".rotation.json"), json.dumps({"stage": stage}).encode("utf-8"), mode=0o600)
+    def stage(self):
+        """:returns: how far it is. :raises IronrackError: where the record cannot be read."""
+        return self._recorded()[0]
+
+    def is_delivered(self):
+        """:returns: whether that has been seen everywhere. :raises IronrackError: as :meth:`stage`."""
+        return self._recorded()[1]
+
+    def record(self, stage, delivered=False):
+        """Say that a stage is begun, or that it has been seen everywhere."""
+        atomic_write(self.path(".rotation.json"), json.dumps({"stage": stage, "delivered": delivered}).encode("utf-8"), mode=0o600)
 
     def also_trusted(self):
         """:returns: the certificate, in PEM, that is trusted beside the one that signs; empty where there is none."""
         stage = self.stage()
-        part = {INTRODUCED: ".next.crt", SWITCHING: ".next.crt", SWITCHED: ".previous.crt"}.get(stage)
-        if not part:
+        if stage not in ALSO:
             return ""
-        found = read_or_none(self.path(part))
+        found = read_or_none(self.path(ALSO[stage]))
         if found is None and stage == SWITCHING:  # in a check run, which leaves it so
             found = read_or_none(self.path(".previous.crt"))
         if found is None:
-            raise IronrackError("%s is gone, in the middle of a rotation: put it back from the backup of this store" % self.path(part))
+            raise IronrackError("%s is gone, in the middle of a rotation: put it back from the backup of this store" % self.path(ALSO[stage]))
         return found.decode("utf-8")
 
     def introduce(self, key, cert):
@@ -76,20 +84,32 @@ class Rotation:
             atomic_write(self.path(".next" + end), data, mode=mode)
         self.record(INTRODUCED)
 
+    def switch(self):
+        """Have the new one sign."""
+        self.record(SWITCHING)
+        self.finish()
+
     def finish(self):
         """Bring files that are being moved to where they belong. Cut off anywhere, it goes on."""
         stage = self.stage()
-        if stage == SWITCHING:
-            new_cert = read_or_none(self.path(".next.crt"))
-            if new_cert is not None:
-                # The old pair first, and once: what is copied after its key has been replaced would be the new one.
-                if read_or_none(self.path(".previous.crt")) is None:
-                    self._copy("", ".previous")
-                self._copy(".next", "")
-            self._remove(".next.crt", ".next.key")
-            self.record(SWITCHED)
-        elif stage == RETIRING:
-            self._remove(".previous.crt", ".previous.key", ".rotation.json")
+        if stage == SETTLED:  # what was cut off before its record, or behind it
+            self._remove(".next.crt", ".next.key", ".previous.crt", ".previous.key")
+        if stage != SWITCHING:
+            return
+        if read_or_none(self.path(".next.crt")) is not None:
+            # The old pair first, and once: what is copied after its key has been replaced would be the new one.
+            if read_or_none(self.path(".previous.crt")) is None:
+                self._copy("", ".previous")
+            self._copy(".next", "")
+        self._remove(".next.crt", ".next.key")
+        self.record(SWITCHED)
+
+    def delivered(self):
+        """Say that the stage has been seen everywhere. Of the last one nothing is left then."""
+        if self.stage() != RETIRED:
+            self.record(self.stage(), True)
+            return
+        self._remove(".rotation.json", ".previous.crt", ".previous.key")
 
     def _copy(self, source, target):
         for end, mode in ENDS:
@@ -103,6 +123,6 @@ class Rotation:
 
 def unfinished(name, stage):
     """:returns: what an operator has to know of a rotation that is under way, in words."""
-    if stage == INTRODUCED:
-        return "the authority %s is being rotated: its new one is trusted, and does not sign yet" % name
-    return "the authority %s is being rotated: its new one signs, and the one before is still trusted" % name
+    return "the authority %s is being rotated: %s" % (name, {
+        INTRODUCED: "its new one is trusted, and does not sign yet", RETIRED: "the one before is no longer trusted, and not all servers were seen to know",
+    }.get(stage, "its new one signs, and the one before is still trusted"))

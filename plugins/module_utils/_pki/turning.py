@@ -15,13 +15,13 @@ from .._common.errors import IronrackError
 from .._common.fs import read_or_none
 from .._common.lock import locked
 from .openssl import OpenSsl
-from .rotation import ASKED, INTRODUCED, RETIRING, SETTLED, SWITCHED, SWITCHING, Rotation
+from .rotation import INTRODUCED, RETIRED, SETTLED, SWITCHED, SWITCHING, Rotation
 from .spec import Spec
 
 #: A client's name that no mapping knows: that the connection is taken is all that is seen by it.
 PROBE = "ironrack-rotation-probe"
-#: What a stage becomes once the files are moved.
-REACHED = {SWITCHING: SWITCHED, RETIRING: SETTLED}
+#: The stage that each is asked from.
+BEFORE = {INTRODUCED: SETTLED, SWITCHED: INTRODUCED, RETIRED: SWITCHED}
 
 
 class Turn:
@@ -35,51 +35,76 @@ class Turn:
         self._store, self._name, self._cli, self._days, self._check = store, name, cli, days, check
         self._rotation = Rotation(store, name)
 
-    def go(self, stage):
-        """Go to a stage, where it is the next one.
+    def go(self, stage, delivered=False):
+        """Go to a stage, where it is the next one; or say that it has been seen everywhere.
 
-        :param stage: introduced, switched or retired.
-        :returns: dict of ``before`` and ``stage``, ``changed``, ``active``, ``authority`` and ``probe``.
-        :raises IronrackError: where the store has no such authority, or a stage would be left out.
+        :param stage: introduced, switched or retired. :param delivered: whether it has.
+        :returns: dict of ``before`` and ``stage``, ``changed``, ``active``, ``authority``, ``probe`` and ``old_probe``.
+        :raises IronrackError: where the store has no such authority, a stage would be left out, or the one before has not been seen everywhere.
         """
         if read_or_none(self._rotation.path(".crt")) is None:
             if self._check:  # of a store that is not there yet
-                return {"changed": False, "before": SETTLED, "stage": SETTLED, "active": False, "authority": "", "probe": {}}
+                return {"changed": False, "before": SETTLED, "stage": SETTLED, "active": False, "authority": "", "probe": {}, "old_probe": {}}
             raise IronrackError("the store %s has no authority %s: run site.yml first, on the host that keeps the store" % (self._store, self._name))
-        self._refuse(stage, REACHED.get(self._rotation.stage(), self._rotation.stage()))
         if self._check:
-            return self._told(stage, self._rotation.stage(), self._next(stage), {})
+            return self._foretold(stage, delivered)
         with locked(os.path.join(self._store, ".lock")):
             self._rotation.finish()
-            before = self._rotation.stage()
+            before = self._rotation.stage(), self._rotation.is_delivered()
             scratch = tempfile.mkdtemp(prefix=".work-", dir=self._store)
             try:
-                probe = self._move(stage, before, OpenSsl(self._cli, scratch))
+                return self._gone(stage, delivered, before, OpenSsl(self._cli, scratch))
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
-            return self._told(stage, before, self._rotation.stage(), probe)
 
-    def _refuse(self, stage, now):
-        """:raises IronrackError: where a stage is left out: what it brings to clients and servers would be missing."""
-        if (stage, now) == ("switched", SETTLED):
-            raise IronrackError("the authority %s has no new one yet, which clients could trust: begin the rotation first" % self._name)
-        if (stage, now) == ("retired", INTRODUCED):
-            raise IronrackError("the new authority %s does not sign yet: switch to it before the one before is taken away" % self._name)
+    def _now(self):
+        stage = self._rotation.stage()
+        return SWITCHED if stage == SWITCHING else stage
 
-    def _next(self, stage):
-        now = REACHED.get(self._rotation.stage(), self._rotation.stage())
-        asked_from, recorded = ASKED[stage]
-        return now if now != asked_from else REACHED.get(recorded, INTRODUCED)
+    def _refuse(self, stage, now, is_delivered):
+        """:raises IronrackError: where what a stage before this one brings to clients and servers would be missing."""
+        if now == stage or now == SETTLED and stage in (INTRODUCED, RETIRED):
+            return
+        if BEFORE[stage] != now:
+            raise IronrackError({
+                SETTLED: "the authority %s has no new one yet, which clients could trust: begin the rotation first",
+                INTRODUCED: "the new authority %s does not sign yet: switch to it before the one before is taken away",
+                SWITCHED: "the authority %s is being rotated already, and the new one signs: finish that rotation first",
+                RETIRED: "the authority %s is being rotated already, and the one before is being taken away: finish that rotation first"}[now] % self._name)
+        if not is_delivered:
+            raise IronrackError("the authority %s: the stage before this one was begun, and not all servers were seen to have it. Run that stage again, to its "
+                                "end" % self._name)
 
-    def _move(self, stage, before, openssl):
-        asked_from, recorded = ASKED[stage]
-        if before == asked_from:
-            if recorded:
-                self._rotation.record(recorded)
-                self._rotation.finish()
-            else:
-                self._introduce(openssl)
-        return self._probe(openssl) if stage == INTRODUCED and self._rotation.stage() == INTRODUCED else {}
+    def _foretold(self, stage, delivered):
+        now = self._now()
+        if delivered:
+            return self._told(now, now, True, not self._rotation.is_delivered())
+        self._refuse(stage, now, self._rotation.is_delivered())
+        after = stage if BEFORE[stage] == now else now
+        return self._told(now, after, after == stage or after == SETTLED, after != now)
+
+    def _gone(self, stage, delivered, before, openssl):
+        now, was_delivered = before
+        if delivered:
+            if now not in (stage, SETTLED):
+                raise IronrackError("the authority %s is not at the stage %s, but at %s" % (self._name, stage, now))
+            if now != SETTLED and not was_delivered:
+                self._rotation.delivered()
+            after = self._rotation.stage()
+            return self._told(now, after, True, (after, self._rotation.is_delivered()) != before)
+        self._refuse(stage, now, was_delivered)
+        if BEFORE[stage] == now and stage == INTRODUCED:
+            self._introduce(openssl)
+        elif BEFORE[stage] == now and stage == SWITCHED:
+            self._rotation.switch()
+        elif BEFORE[stage] == now:
+            self._rotation.record(RETIRED)
+        after = self._rotation.stage()
+        told = self._told(now, after, True, after != now)
+        told["probe"] = self._probe(openssl, ".next" if after == INTRODUCED else "")
+        if after == RETIRED:
+            told["old_probe"] = self._probe(openssl, ".previous")
+        return told
 
     def _introduce(self, openssl):
         subject = [word for kind, word in openssl.read(self._rotation.path(".crt")).subject if kind == "CN"]
@@ -91,15 +116,12 @@ class Turn:
         with open(openssl.self_sign(Spec(self._name, subject[0]), key, self._days), "rb") as stream:
             self._rotation.introduce(secret, stream.read())
 
-    def _probe(self, openssl):
+    def _probe(self, openssl, part):
         key = openssl.new_key()
-        cert = openssl.sign(Spec(PROBE, PROBE, usages=("client",), authority=self._name), key, self._rotation.path(".next.crt"),
-                            self._rotation.path(".next.key"), 1)
+        cert = openssl.sign(Spec(PROBE, PROBE, usages=("client",), authority=self._name), key, self._rotation.path(part + ".crt"),
+                            self._rotation.path(part + ".key"), 1)
         return {"cert": read_or_none(cert).decode(), "key": read_or_none(key).decode()}
 
-    def _told(self, stage, before, after, probe):
+    def _told(self, before, after, active, changed):
         newest = read_or_none(self._rotation.path(".next.crt")) or read_or_none(self._rotation.path(".crt"))
-        wanted = {"introduced": INTRODUCED, "switched": SWITCHED, "retired": SETTLED}[stage]
-        # Again too: what was recorded by a run that was cut off behind it has not been delivered.
-        active = after == wanted
-        return {"changed": before != after, "before": before, "stage": after, "active": active, "authority": newest.decode(), "probe": probe}
+        return {"changed": changed, "before": before, "stage": after, "active": active, "authority": newest.decode(), "probe": {}, "old_probe": {}}

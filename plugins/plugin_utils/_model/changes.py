@@ -113,6 +113,7 @@ ROLES = {
     "cluster_health_probe_image": (NO_EFFECT, _RUN),
     "cluster_health_probe_binary": (NO_EFFECT, _RUN),
     "cluster_health_opensearch_repository": (NO_EFFECT, _RUN),
+    "cluster_health_opensearch_prove_every": (NO_EFFECT, _RUN),
     "cluster_health_network_wait": (NO_EFFECT, _RUN),
     "containerd_restrict_oom_score_adj": (ROLLED_OUT, "containerd, with a restart; running containers stay"),
     "containerd_snapshotter": (BY_HAND, "containerd restarts with it and holds no image in it: drain each node first, then run site.yml limited to it"),

@@ -16,6 +16,8 @@ from .schedule import SCHEDULE
 #: Conditions that a node which is off makes red: it does not answer, the cluster is without it, and its copies are nowhere.
 WITHOUT_A_NODE = {"opensearch_nodes_answer", "opensearch_nodes_present", "opensearch_green"}
 INDEX = "lab-sick"
+#: Seconds that a look at a cluster without a manager may take: nobody waits for each question of each node.
+LOOK = 60
 HELD = {"cluster.routing.allocation.enable": "primaries"}
 
 
@@ -65,6 +67,7 @@ def opensearch_sick(inventory):
     finally:
         on(victim, "sudo", "systemctl", "start", "opensearch")
     until("a whole cluster", WHOLE, lambda: colour(first) == ("green", len(nodes)))
+    without_a_manager(inventory, nodes, first)
     api.well(first, "PUT", "/_cluster/settings", {"transient": HELD})
     try:
         expect("%s by the API" % HELD, red(inventory)[0], {"opensearch_allocation_free"})
@@ -73,4 +76,23 @@ def opensearch_sick(inventory):
     expect("a schedule without a snapshot", red(inventory, "-e", json.dumps(SCHEDULE))[0], {"opensearch_backups_recent", "opensearch_backups_proved"})
     api.well(first, "DELETE", "/" + INDEX)
     well, _counts = playbook(inventory, "validate")
-    say("opensearch-sick: each of 3 faults named by validate, and by info where it is a node; %.0f s without a node, %.0f s well" % (seconds, well))
+    say("opensearch-sick: each of 4 faults named by validate, and by info where it is a node; %.0f s without a node, %.0f s well" % (seconds, well))
+
+
+def without_a_manager(inventory, nodes, first):
+    """Most of the nodes are off: it is told soon, and the one that is left is not called down."""
+    off = [name for name, address in nodes.items() if address != first]
+    for name in off:
+        on(name, "sudo", "systemctl", "stop", "opensearch")
+    try:
+        until("a cluster without a manager", WHOLE, lambda: colour(first) is None)
+        found, seconds = red(inventory)
+        expect("%s are off" % " and ".join(off), found & {"opensearch_nodes_answer", "opensearch_manager_elected"},
+               {"opensearch_nodes_answer", "opensearch_manager_elected"})
+        if seconds > LOOK:
+            raise NotProved("validate took %.0f s without a manager" % seconds)
+        say("  told after %.0f s" % seconds)
+    finally:
+        for name in off:
+            on(name, "sudo", "systemctl", "start", "opensearch")
+    until("a whole cluster", WHOLE, lambda: colour(first) == ("green", len(nodes)))

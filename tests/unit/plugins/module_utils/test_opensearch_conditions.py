@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError
 from ansible_collections.ironrack.cluster.plugins.module_utils._health.verdict import FAIL, INCONCLUSIVE, PASS, Observation, judge, overall
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import observing
-from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.client import OpenSearchUnreachable
+from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.client import OpenSearchError, OpenSearchUnreachable
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.conditions import CONDITIONS
 from ansible_collections.ironrack.cluster.plugins.modules.opensearch_health_info import judged_series
 
@@ -24,7 +24,7 @@ GIB = 1 << 30
 def expected(**changes):
     nodes = [{"name": name, "address": "127.0.0.1", "zone": zone, "roles": ["cluster_manager", "data"]} for name, zone in zip(NAMES, "abc")]
     return dict({"nodes": nodes, "managers": list(NAMES), "version": "3.4.0", "spread": True, "http_port": 9200,
-                 "backups": {"repository": "r", "prefix": "hourly", "alert_after": 10800}}, **changes)
+                 "backups": {"repository": "r", "prefix": "hourly", "alert_after": 10800, "proof_max_age": 1220400}}, **changes)
 
 
 def healthy():
@@ -34,7 +34,7 @@ def healthy():
             "health": {"status": "green", "unassigned_shards": 0}, "unassigned": [],
             "settings": {"persistent": {"cluster.routing.allocation.exclude._name": ""}, "transient": {},
                          "defaults": {"cluster.routing.allocation.enable": "all", "cluster.routing.allocation.disk.watermark.low": "20gb"}},
-            "backups": {"age_seconds": 1800.0, "failed_proofs": [], "last_proved": "hourly-1"}}
+            "backups": {"age_seconds": 1800.0, "failed_proofs": [], "last_proved": "hourly-1", "proved_age_seconds": 86400.0}}
 
 
 def verdicts(values, errors=None, wanted=None):
@@ -75,6 +75,7 @@ def test_a_healthy_cluster_passes_them_all():
     ("opensearch_backups_recent", ("backups", "age_seconds"), None, "there is none"),
     ("opensearch_backups_proved", ("backups", "failed_proofs"), ["hourly-0"], "failed: hourly-0"),
     ("opensearch_backups_proved", ("backups", "last_proved"), None, "none is proved"),
+    ("opensearch_backups_proved", ("backups", "proved_age_seconds"), 1220401.0, "the last one, hourly-1, is 1220401 s old"),
 ])
 def test_each_fault_is_seen_and_told(name, path, value, words):
     told = verdicts(change(path, value))
@@ -104,9 +105,10 @@ def test_a_disk_that_nobody_tells_is_no_full_one():
 
 def test_backups_are_judged_where_there_is_a_schedule_and_a_repository():
     schedule = {"prefix": "hourly", "alert_after": 60}
-    assert judged_series({"expected": {"schedule": schedule}, "repository": "r"})["backups"] == dict(schedule, repository="r")
-    assert judged_series({"expected": {"schedule": {}}, "repository": "r"})["backups"] is None
-    assert judged_series({"expected": {"schedule": schedule}, "repository": ""})["backups"] is None
+    asked = {"expected": {"schedule": schedule}, "repository": "r", "prove_every": 100}
+    assert judged_series(asked)["backups"] == dict(schedule, repository="r", proof_max_age=260)
+    assert judged_series(dict(asked, expected={"schedule": {}}))["backups"] is None
+    assert judged_series(dict(asked, repository=""))["backups"] is None
 
 
 PARAMS = {"ca_file": "/nonexistent/ca.crt", "timeout": 1}
@@ -148,8 +150,32 @@ def test_one_part_that_is_refused_leaves_the_others():
         def expect(self, method, path, **options):
             if path.startswith("/_cluster/settings"):
                 raise IronrackError("403")
-            return {"/_cluster/health": {"status": "green"}}.get(path, {"nodes": {}})
+            return {"/_cluster/health": {"status": "green", "discovered_cluster_manager": True}}.get(path, {"nodes": {}})
 
     seen = observing.observe(PARAMS, expected(backups=None), connect=lambda params: Refusing())
     assert seen.errors == {"settings": "403"}
-    assert (seen.values["members"], seen.values["elected"], seen.values["health"]) == ([], "os2", {"status": "green"})
+    assert (seen.values["members"], seen.values["elected"], seen.values["health"]["status"]) == ([], "os2", "green")
+
+
+@pytest.mark.parametrize("health", [OpenSearchError("503", status=503), {"status": "red", "discovered_cluster_manager": False}])
+def test_without_a_manager_only_the_nodes_are_asked_for_more(health):
+    asked = []
+
+    class Lost:
+        def request(self, method, path, **options):
+            asked.append(path)
+            return 503, {"error": "no manager"}
+
+        def expect(self, method, path, **options):
+            asked.append(path)
+            if path == "/_cluster/health":
+                if isinstance(health, Exception):
+                    raise health
+                return health
+            return {"nodes": {"x": {"name": "os1", "ip": "127.0.0.1", "version": "3.4.0", "attributes": {"zone": "a"}}}}
+
+    seen = observing.observe(PARAMS, expected(), connect=lambda params: Lost())
+    assert asked == ["/_cluster/health", "/_cat/cluster_manager", "/_nodes/jvm,plugins,process", "/_nodes/stats/os,fs"]
+    told = {one["name"]: one for one in judge(CONDITIONS, seen, expected())}
+    assert told["opensearch_manager_elected"]["verdict"] == FAIL and told["opensearch_nodes_present"]["verdict"] == FAIL
+    assert told["opensearch_disks"]["verdict"] == told["opensearch_backups_recent"]["verdict"] == INCONCLUSIVE

@@ -40,8 +40,15 @@ def bundle(store, check=False):
     return made
 
 
-def go(store, stage, check=False):
-    return turning.Turn(str(store), NAME, Cli(Host()), check=check).go(stage)
+def go(store, stage, check=False, delivered=False):
+    return turning.Turn(str(store), NAME, Cli(Host()), check=check).go(stage, delivered)
+
+
+def done(store, stage):
+    """:returns: what a stage says that is brought to its end."""
+    told = go(store, stage)
+    assert go(store, stage, delivered=True)["changed"] and not go(store, stage, delivered=True)["changed"]
+    return told
 
 
 def vouches(trusted, cert, folder):
@@ -61,15 +68,15 @@ def store_fixture(tmp_path):
 
 def test_old_and_new_are_trusted_together_and_nothing_is_cut(store, tmp_path):
     old = bundle(store).files
-    begun = go(store, "introduced")
+    begun = done(store, "introduced")
     assert (begun["changed"], begun["stage"], begun["active"]) == (True, "introduced", True)
     both = bundle(store)
     assert not both.changes and both.files["os1.crt"] == old["os1.crt"]
     assert both.files[NAME + "-chain.crt"] == old[NAME + ".crt"] + begun["authority"]
     assert vouches(both.files[NAME + "-chain.crt"], begun["probe"]["cert"], tmp_path) and not vouches(old[NAME + ".crt"], begun["probe"]["cert"], tmp_path)
 
-    switched = go(store, "switched")
-    assert (switched["changed"], switched["stage"], switched["authority"], switched["probe"]) == (True, "switched", begun["authority"], {})
+    switched = done(store, "switched")
+    assert (switched["changed"], switched["stage"], switched["authority"], switched["old_probe"]) == (True, "switched", begun["authority"], {})
     new = bundle(store)
     assert [one["name"] for one in new.changes] == ["os1"]  # those of another authority stay
     assert new.files["os1.key"] == old["os1.key"] and new.files[NAME + ".crt"] == begun["authority"]
@@ -77,9 +84,13 @@ def test_old_and_new_are_trusted_together_and_nothing_is_cut(store, tmp_path):
     assert vouches(both.files[NAME + "-chain.crt"], new.files["os1.crt"], tmp_path) and vouches(new.files[NAME + "-chain.crt"], old["os1.crt"], tmp_path)
     assert not vouches(old[NAME + ".crt"], new.files["os1.crt"], tmp_path)
 
-    assert go(store, "retired")["stage"] == ""
+    retired = go(store, "retired")
     end = bundle(store)
-    assert end.files[NAME + "-chain.crt"] == begun["authority"] and not end.changes and not end.warnings
+    assert retired["stage"] == "retired" and end.files[NAME + "-chain.crt"] == begun["authority"] and not end.changes
+    assert vouches(begun["authority"], retired["probe"]["cert"], tmp_path) and vouches(old[NAME + ".crt"], retired["old_probe"]["cert"], tmp_path)
+    assert go(store, "retired")["old_probe"]  # as long as it has not been seen everywhere
+    go(store, "retired", delivered=True)
+    assert not bundle(store).warnings and rotation.Rotation(str(store), NAME).stage() == ""
     assert sorted(name for name in os.listdir(store) if name.startswith(NAME)) == [NAME + ".crt", NAME + ".key"]
 
 
@@ -94,27 +105,41 @@ def test_each_stage_once(store):
     first = go(store, "introduced")
     again = go(store, "introduced")
     assert (again["changed"], again["active"], again["authority"]) == (False, True, first["authority"]) and again["probe"]["key"] != first["probe"]["key"]
-    assert [go(store, "switched")["changed"], go(store, "switched")["changed"]] == [True, False]
-    late = go(store, "introduced")
-    assert (late["changed"], late["active"], late["probe"]) == (False, False, {})
-    assert [go(store, "retired")["changed"], go(store, "retired")["changed"]] == [True, False]
-    assert go(store, "retired")["active"]  # it may not have been delivered
+    done(store, "introduced")
+    assert not go(store, "introduced")["changed"] and rotation.Rotation(str(store), NAME).is_delivered()
+    assert [go(store, "switched")["changed"], done(store, "switched")["changed"]] == [True, False]
+    assert [go(store, "retired")["changed"], done(store, "retired")["changed"]] == [True, False]
+    assert not go(store, "retired")["changed"] and not go(store, "retired", delivered=True)["changed"]
 
 
-def test_no_stage_is_left_out(store):
+def test_no_stage_is_left_out_and_none_begins_before_the_last_is_everywhere(store):
     with pytest.raises(IronrackError, match="begin the rotation first"):
         go(store, "switched")
     go(store, "introduced")
     with pytest.raises(IronrackError, match="does not sign yet"):
         go(store, "retired")
-    assert json.loads((store / (NAME + ".rotation.json")).read_text()) == {"stage": "introduced"}
+    for check in (True, False):
+        with pytest.raises(IronrackError, match="not all servers were seen to have it"):
+            go(store, "switched", check)
+    assert json.loads((store / (NAME + ".rotation.json")).read_text()) == {"stage": "introduced", "delivered": False}
+    with pytest.raises(IronrackError, match="is not at the stage switched"):
+        go(store, "switched", delivered=True)
+    done(store, "introduced")
+    go(store, "switched")
+    with pytest.raises(IronrackError, match="not all servers were seen to have it"):
+        go(store, "retired")
+    done(store, "switched")
+    go(store, "retired")
+    for stage in ("introduced", "switched"):
+        with pytest.raises(IronrackError, match="finish that rotation first"):
+            go(store, stage)
 
 
 def test_an_operator_is_told_of_one_that_is_under_way(store):
-    go(store, "introduced")
-    assert ["does not sign yet" in one for one in bundle(store).warnings] == [True]
-    go(store, "switched")
-    assert ["still trusted" in one for one in bundle(store).warnings] == [True]
+    for stage, words in (("introduced", "does not sign yet"), ("switched", "still trusted"), ("retired", "not all servers were seen to know")):
+        go(store, stage)
+        assert [words in one for one in bundle(store).warnings] == [True]
+        go(store, stage, delivered=True)
 
 
 def test_a_check_run_says_the_next_stage_and_moves_nothing(store):
@@ -122,7 +147,8 @@ def test_a_check_run_says_the_next_stage_and_moves_nothing(store):
     told = go(store, "introduced", check=True)
     assert (told["changed"], told["stage"], told["probe"]) == (True, "introduced", {})
     assert {name: (store / name).read_bytes() for name in os.listdir(store)} == before
-    go(store, "introduced")
+    assert go(store, "introduced", check=True, delivered=True)["changed"] is False  # there is nothing under way yet
+    done(store, "introduced")
     assert go(store, "switched", check=True)["stage"] == "switched" and rotation.Rotation(str(store), NAME).stage() == "introduced"
 
 
@@ -161,7 +187,7 @@ def test_cut_off_at_every_write_it_goes_on(store, monkeypatch, tmp_path):
     """Whatever is written last before a kill: an ordinary run and the same stage bring it to its end, and no key is lost."""
     first = bundle(store).files
     cuts = 0
-    for stage, end in (("introduced", "introduced"), ("switched", "switched"), ("retired", "")):
+    for stage, end in (("introduced", "introduced"), ("switched", "switched"), ("retired", "")):  # each, and that it is everywhere
         point = 0
         while True:
             cut = Cut(point)
@@ -169,6 +195,7 @@ def test_cut_off_at_every_write_it_goes_on(store, monkeypatch, tmp_path):
             monkeypatch.setattr(rotation.os, "unlink", cut.before(os.unlink))
             try:
                 go(store, stage)
+                go(store, stage, delivered=True)
                 break
             except KeyboardInterrupt:
                 cuts += 1
@@ -181,7 +208,7 @@ def test_cut_off_at_every_write_it_goes_on(store, monkeypatch, tmp_path):
         made = bundle(store)
         assert vouches(made.files[NAME + "-chain.crt"], made.files["os1.crt"], tmp_path)
         assert vouches(made.files[NAME + "-chain.crt"], first["os1.crt"], tmp_path) is (stage != "retired")
-    assert cuts >= 6
+    assert cuts >= 12
 
 
 def test_the_module_shows_the_stage_and_never_a_key(store, capsys):

@@ -11,7 +11,7 @@ import stat
 import pytest
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import accounts
-from ansible_collections.ironrack.cluster.plugins.modules import opensearch_account
+from ansible_collections.ironrack.cluster.plugins.modules import opensearch_account, opensearch_security_user
 from ansible_collections.ironrack.cluster.tests.unit.plugins.modules.opensearch_calls import NOBODY, call_fixture, engine_fixture
 from ansible_collections.ironrack.cluster.tests.unit.plugins.opensearch_engine import SECURITY
 
@@ -115,3 +115,10 @@ def test_a_check_run_before_there_is_a_cluster(account):
     told = account(check=True, urls=[NOBODY])
     assert not told.get("failed") and told["changed"]
     assert account(urls=[NOBODY])["failed"]
+
+
+def test_users_that_it_has_not_made_are_left_alone(engine, account, call):
+    call(opensearch_security_user, name="shipper-1", user_password="of another application")
+    for state in ("turned", "retired"):
+        assert "shipper-1 is there and was not made for the account shipper" in account(state)["msg"]
+    assert may_log_in(engine) == ["shipper-1"] and engine.passwords["shipper-1"] == "of another application"

@@ -14,6 +14,7 @@ import threading
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
+from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import handshakes
 from ansible_collections.ironrack.cluster.plugins.modules import opensearch_tls_check
 
 
@@ -57,7 +58,7 @@ def server(pki, shows, trusts):
                 except OSError:
                     return
                 with contextlib.suppress(OSError), plain, made.wrap_socket(plain, server_side=True) as secured:
-                    secured.recv(10)
+                    secured.sendall(b"no" if secured.recv(10) else b"")
 
         threading.Thread(target=serve, daemon=True).start()
         yield listening.getsockname()[1]
@@ -66,8 +67,8 @@ def server(pki, shows, trusts):
 
 @pytest.fixture(name="check")
 def check_fixture(pki, capsys):
-    def run(port, authorities, client="old", wait=0, check_mode=False):
-        arguments = {"nodes": [{"name": "os1", "address": "127.0.0.1"}], "ports": [port], "wait": wait, "_ansible_check_mode": check_mode,
+    def run(port, authorities, client="old", wait=0, check_mode=False, taken=True):
+        arguments = {"taken": taken, "nodes": [{"name": "os1", "address": "127.0.0.1"}], "ports": [port], "wait": wait, "_ansible_check_mode": check_mode,
                      "authority": "".join((pki / (name + ".crt")).read_text() for name in authorities)}
         arguments["probe"] = {end: (pki / ("client-%s.%s" % (client, end.replace("cert", "crt")))).read_text() for end in ("cert", "key")} if client else {}
         with patch_module_args(arguments), pytest.raises(SystemExit):
@@ -90,6 +91,23 @@ def test_what_is_shown_and_what_is_taken(pki, check, shows, trusts, authorities,
     assert bool(told.get("failed")) is not well, told
     if not well:
         assert "os1, port %d: " % port in told["msg"]
+
+
+def test_who_has_to_refuse(pki, check):
+    with server(pki, "new", ["new"]) as port:
+        assert not check(port, ["new"], "old", taken=False).get("failed")
+        assert "os1, port %d: it takes the client" % port in check(port, ["new"], "new", taken=False)["msg"]
+        # Whom nobody has asked has refused nobody.
+        assert "its own certificate" in check(port, ["old"], "old", taken=False)["msg"]
+    assert check(port, ["new"], "old", taken=False)["failed"]
+
+
+def test_silence_is_taken_for_nothing(pki, check, monkeypatch):
+    monkeypatch.setattr(handshakes, "ANSWER", 0.3)
+    monkeypatch.setattr(handshakes, "REQUEST", b"")  # so that the server waits for more
+    with server(pki, "old", ["old"]) as port:
+        for taken in (True, False):
+            assert "timed out" in check(port, ["old"], "old", taken=taken)["msg"]
 
 
 def test_who_does_not_answer_is_named_and_a_check_run_asks_nobody(pki, check):
