@@ -85,7 +85,8 @@ def without_a_manager(inventory, nodes, first):
     for name in off:
         on(name, "sudo", "systemctl", "stop", "opensearch")
     try:
-        until("a cluster without a manager", WHOLE, lambda: colour(first) is None)
+        until("a cluster without a manager", WHOLE, lambda: api.ask(
+            first, "GET", "/_cat/cluster_manager?cluster_manager_timeout=1s", timeout=20).status == 503)
         found, seconds = red(inventory)
         expect("%s are off" % " and ".join(off), found & {"opensearch_nodes_answer", "opensearch_manager_elected"},
                {"opensearch_nodes_answer", "opensearch_manager_elected"})
