@@ -10,8 +10,9 @@ import subprocess
 import time
 
 from ..common import ROOT, NotProved, playbook, say
+from ..releases.service import until
 from . import api, backup
-from .faults import elected
+from .faults import WHOLE, colour, elected
 
 #: A version that the engine could be upgraded to from the lab's, and that nobody installs here.
 NEWER = "3.99.0"
@@ -27,9 +28,10 @@ def check(nodes, **options):
         "nodes": list(nodes), "repository": REPOSITORY, "wait": 10}, **options)
     done = subprocess.run(["ansible", "localhost", "-m", "ironrack.cluster.opensearch_upgrade_check", "-a", json.dumps(arguments)], cwd=ROOT, timeout=120,
                           capture_output=True, text=True, check=False, env=dict(os.environ, ANSIBLE_NOCOLOR="1"))
-    if "{" not in done.stdout:
+    word = " => {"
+    if word not in done.stdout:
         raise NotProved("the check says nothing: %s %s" % (done.stdout[-500:], done.stderr[-500:]))
-    return json.JSONDecoder().raw_decode(done.stdout[done.stdout.index("{"):])[0]
+    return json.JSONDecoder().raw_decode(done.stdout[done.stdout.index(word) + len(word) - 1:])[0]
 
 
 def refused(what, nodes, words, **options):
@@ -47,6 +49,7 @@ def opensearch_upgrade_proof(inventory):
     first = next(iter(nodes.values()))
     api.ask(first, "DELETE", "/_snapshot/" + REPOSITORY)
     backup.fill(first)
+    until("a green cluster", WHOLE, lambda: colour(first) == ("green", len(nodes)))
     refused("an upgrade without a snapshot", nodes, "none is proved")
     begun = time.monotonic()
     playbook(inventory, "opensearch_backup", "-e", json.dumps(STORE), record="opensearch-upgrade-proof")
