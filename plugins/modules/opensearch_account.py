@@ -93,8 +93,6 @@ from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.accou
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.asking import as_lines, ask
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.client import ARGUMENT_SPEC
 
-NOTHING = {"users": [], "in_use": None}
-
 
 def plan(account, state, there, file, under_way):
     """:returns: (whether something is to be done, what there is afterwards). :raises IronrackError: where it is not clear which user is in use."""

@@ -22,7 +22,6 @@ from . import security
 from .asking import delete, get, path_of
 from .securing import AUTHINFO, PLUGIN
 
-SETTLED, TURNING = "settled", "turning"
 ENDINGS = ("-1", "-2")
 #: Seconds for a new user to be known to every node.
 KNOWN = 60
@@ -94,7 +93,6 @@ class Account:
         for url in self._client.urls:
             wait_for(lambda: (self._logs_in(self._client.only(url), under_way), "it is refused"), "%s to be able to log in at %s" % (user, url), KNOWN)
         os.rename(self._path + ".next", self._path)
-        return user
 
     def other(self, there, file):
         """:returns: the user that is made next: the one that is not there, and of none the one that no file names."""
