@@ -54,9 +54,9 @@ def test_pods_are_asked_and_in_check_mode_not(capsys):
 def test_who_has_nobody_left_to_read_what_it_prints_ends():
     code = """import sys
 from ansible_collections.ironrack.cluster.plugins.modules.rollout_advance import lives
-sys.stderr.write(str(lives()))
+print(lives(), end="", file=sys.stderr, flush=True)
 sys.stdin.read()
-sys.stderr.write(str(lives()))
+print(lives(), end="", file=sys.stderr, flush=True)
 """
     process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)))
