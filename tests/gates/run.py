@@ -35,7 +35,7 @@ SCENARIOS = ("default",)
 BY_TURNS = ("kills", "small", "own_parts", "etcd_apart")
 # What `make test` has no time for: `make long`, before a release. Those by turns are part of it.
 LONG = ("ipv6", "kills_everywhere", "kills_join", "changes", "encryption_late", "releases", "releases_long", "opensearch", "opensearch_upgrade",
-        "opensearch_killed", "opensearch_dedicated")
+        "opensearch_killed", "opensearch_dedicated", "whole")
 
 
 class GateError(Exception):

@@ -19,7 +19,8 @@ from pathlib import Path
 from . import changes, encryption, hardening, host_faults, kill_chain, llm_image, midway, operate, own_parts, secrets
 from .common import OUTPUT, NotProved, compare, playbook, say
 from .files import everything, nothing_changed
-from .opensearch import backup, bench as opensearch_bench, expiry, faults as opensearch_faults, proved, replace, restart, rotate, schedule, sick
+from .opensearch import backup, bench as opensearch_bench, expiry, faults as opensearch_faults, modules as opensearch_modules, proved, replace, restart
+from .opensearch import rotate, schedule, sick
 from .opensearch import up as opensearch_up, upgrade as opensearch_upgrade, users as opensearch_users
 from .releases import alerts, budget, canary, killed, outages, pipeline, pipeline_hindered, serving, swap, switches, up
 
@@ -158,6 +159,7 @@ STEPS = {
     "opensearch-retention": backup.opensearch_retention, "opensearch-schedule": schedule.opensearch_schedule,
     "opensearch-upgrade-proof": proved.opensearch_upgrade_proof,
     "opensearch-expiry": expiry.opensearch_expiry,
+    "opensearch-modules": opensearch_modules.opensearch_modules,
     "opensearch-users": opensearch_users.opensearch_users,
     "opensearch-rotate": rotate.opensearch_rotate, "opensearch-rotate-killed": rotate.opensearch_rotate_killed,
     "opensearch-faults": opensearch_faults.opensearch_faults,

@@ -5,13 +5,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import time
 
-from ..common import ROOT, NotProved, playbook, say
+from ..common import NotProved, playbook, say
 from ..releases.service import until
 from . import api, backup
+from .adhoc import module
 from .faults import WHOLE, colour, elected
 
 #: A version that the engine could be upgraded to from the lab's, and that nobody installs here.
@@ -22,16 +21,7 @@ STORE = {"opensearch_backup_repository": REPOSITORY, "opensearch_backup_base_pat
 
 def check(nodes, **options):
     """:returns: the result of opensearch_upgrade_check, whether it refuses or not."""
-    first = next(iter(nodes.values()))
-    arguments = dict({
-        "urls": ["https://%s:%d" % (first, api.PORT)], "ca_file": str(api.CA), "cert_file": str(api.CERT), "key_file": str(api.KEY), "version": NEWER,
-        "nodes": list(nodes), "repository": REPOSITORY, "wait": 10}, **options)
-    done = subprocess.run(["ansible", "localhost", "-m", "ironrack.cluster.opensearch_upgrade_check", "-a", json.dumps(arguments)], cwd=ROOT, timeout=120,
-                          capture_output=True, text=True, check=False, env=dict(os.environ, ANSIBLE_NOCOLOR="1"))
-    word = " => {"
-    if word not in done.stdout:
-        raise NotProved("the check says nothing: %s %s" % (done.stdout[-500:], done.stderr[-500:]))
-    return json.JSONDecoder().raw_decode(done.stdout[done.stdout.index(word) + len(word) - 1:])[0]
+    return module(nodes, "upgrade_check", dict({"version": NEWER, "nodes": list(nodes), "repository": REPOSITORY, "wait": 10}, **options))
 
 
 def refused(what, nodes, words, **options):

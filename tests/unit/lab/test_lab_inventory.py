@@ -38,7 +38,7 @@ def test_the_small_topologies():
     assert own_etcd.memory_gib < 12
 
 
-@pytest.mark.parametrize("name", ["lab", "lab-small", "lab-own", "lab-etcd", "lab-ipv6", "lab-releases", "lab-opensearch"])
+@pytest.mark.parametrize("name", ["lab", "lab-small", "lab-own", "lab-etcd", "lab-ipv6", "lab-releases", "lab-opensearch", "lab-whole"])
 def test_every_lab_inventory_has_the_same_network_and_group_vars(name):
     data = yaml.safe_load((INVENTORIES / name / "hosts.yml").read_text())
     assert {key: data["all"]["vars"][key] for key in VARS} == VARS
