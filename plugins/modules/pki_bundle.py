@@ -128,7 +128,7 @@ options:
   passwords:
     description:
       - Names of passwords. Each is made once, of 256 random bits, and returned as C(NAME.password), with its bcrypt hash as C(NAME.bcrypt).
-      - A password is kept for ever, because what was told its hash knows no other.
+      - A password is kept until M(ironrack.cluster.pki_password) turns it, because what was told its hash knows no other.
     type: list
     elements: str
     default: []

@@ -31,6 +31,11 @@ def rotate(inventory, stage, record, *more):
     return playbook(inventory, "opensearch_security_rotate", *words(stage), *more, record="opensearch-rotate-" + record)
 
 
+def administrator():
+    """:returns: (user, password) of the administrator, as the client host has them."""
+    return "admin", api.PASSWORD.read_text().strip()
+
+
 def login():
     """:returns: (user, password) of the account's file."""
     found = json.loads(FILE.read_text())
@@ -122,7 +127,7 @@ def opensearch_rotate(inventory):
     first = addresses[0]
     api.ask(first, "DELETE", "/" + INDEX)
     api.well(first, "PUT", "/" + INDEX, {"settings": {"number_of_shards": 1, "number_of_replicas": 1}})
-    old_user, old = account(inventory), api.CA.read_text()
+    old_user, old, old_password = account(inventory), api.CA.read_text(), administrator()
     took, before = [], invocations(nodes)
     with Client(addresses) as client:
         time.sleep(2)
@@ -133,6 +138,8 @@ def opensearch_rotate(inventory):
         if old_user == login():
             raise NotProved("the account's file names the user that it did")
         client.told()
+        expect("the administrator has the password that he had", (administrator(), gets_in(addresses, old_password, both)),
+               (old_password, [True] * len(addresses)))
         took.append(stage(inventory, "switch"))
         expect("who has both goes on, also with the old password; who has the old one alone knows no node any more",
                [gets_in(addresses, old_user, file) for file in (both, old)], [[True] * len(addresses), [False] * len(addresses)])
@@ -143,11 +150,15 @@ def opensearch_rotate(inventory):
     expect("of %d requests of the application, to each node in turn, none failed" % client.count, client.failures[:3], [])
     expect("the old password gets in nowhere, the new one everywhere",
            [gets_in(addresses, user, new) for user in (old_user, login())], [[False] * len(addresses), [True] * len(addresses)])
+    expect("so do the administrator's",
+           [gets_in(addresses, user, new) for user in (old_password, administrator())], [[False] * len(addresses), [True] * len(addresses)])
     expect("all ports of all nodes show certificates of the new authority alone", served_by(addresses, new), [True] * 2 * len(addresses))
     expect("documents: all that were written", (api.well(first, "POST", "/%s/_refresh" % INDEX), api.well(first, "GET", "/%s/_count" % INDEX)["count"])[1],
            client.count)
     expect("no node was restarted", invocations(nodes), before)
     playbook(inventory, "validate", record="opensearch-rotate-validate")
+    _site, counts = playbook(inventory, "site", record="opensearch-rotate-site")
+    expect("the site changes nothing of it", counts["changed"], [])
     say("opensearch-rotate: %s; %d requests of an application, 0 failed" % (
         ", ".join("%s %.0f s" % pair for pair in zip(STAGES, took)), client.count))
 
@@ -173,7 +184,7 @@ def opensearch_rotate_killed(inventory):
     addresses = list(nodes.values())
     api.ask(addresses[0], "DELETE", "/" + INDEX)
     api.well(addresses[0], "PUT", "/" + INDEX, {"settings": {"number_of_shards": 1, "number_of_replicas": 1}})
-    old_user, hit, begun = account(inventory), [], time.monotonic()
+    old_user, old_password, hit, begun = account(inventory), administrator(), [], time.monotonic()
     with Client(addresses) as client:
         for name in STAGES:
             while killed_next(inventory, name, len(hit) + 1, hit):
@@ -186,8 +197,9 @@ def opensearch_rotate_killed(inventory):
         time.sleep(2)
     seconds, new = time.monotonic() - begun, api.CA.read_text()
     expect("of %d requests none failed" % client.count, client.failures[:3], [])
-    expect("one authority is left, and one password", ([gets_in(addresses, user, new) for user in (old_user, login())], new.count("BEGIN CERTIFICATE")),
-           ([[False] * len(addresses), [True] * len(addresses)], 1))
+    old, now = (old_user, old_password), (login(), administrator())
+    expect("one authority is left, and one password of each", ([gets_in(addresses, user, new) for user in old + now], new.count("BEGIN CERTIFICATE")),
+           ([[False] * len(addresses)] * 2 + [[True] * len(addresses)] * 2, 1))
     expect("all ports show certificates of it", served_by(addresses, new), [True] * 2 * len(addresses))
     say("opensearch-rotate-killed: killed at %d tasks (%s), and run again each time, %.0f s; %d requests of an application, 0 failed" % (
         len(hit), ", ".join("%s: %d" % (name, sum(stage_ == name for stage_, _task, _number in hit)) for name in STAGES), seconds, client.count))
