@@ -128,7 +128,8 @@ options:
   passwords:
     description:
       - Names of passwords. Each is made once, of 256 random bits, and returned as C(NAME.password), with its bcrypt hash as C(NAME.bcrypt).
-      - A password is kept until M(ironrack.cluster.pki_password) turns it, because what was told its hash knows no other.
+      - A password is kept until M(ironrack.cluster.pki_password) turns it, because what was told its hash knows no other. In between, the next one is
+        C(NAME.next.password).
     type: list
     elements: str
     default: []

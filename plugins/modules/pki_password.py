@@ -11,7 +11,8 @@ version_added: "0.1.0"
 author: "ironrack.cluster contributors (@ironrack)"
 description:
   - V(introduced) makes the next password, beside the one that counts. V(retired) lets it count, with its hash, and the one before is gone.
-  - What M(ironrack.cluster.pki_bundle) returns is the one that counts. Who has to know it is told by whoever calls this.
+  - M(ironrack.cluster.pki_bundle) returns both in between. Whoever checks logins is to be told the next one before it counts here, so that a run which was
+    cut off in between knows what to tell.
   - A run that was cut off at any point goes on when it is made again. The result holds no password.
 attributes:
   check_mode:

@@ -287,6 +287,8 @@ class Bundle:
 
     def _password(self, name):
         password, hashed = [(self._have(name + end) or b"").decode("utf-8").strip() for end in (".password", ".bcrypt")]
+        if self._have(name + ".next.password"):
+            self.warnings.append("the password %s is being rotated: its next one is made, and does not count yet" % name)
         if password and login.fits(password, hashed):
             return
         if hashed and not password:

@@ -116,6 +116,7 @@ def aliases(nodes, address):
     brought(nodes, "alias", to(INDICES[1]), look, {INDICES[0]: {"is_write_index": False}, INDICES[1]: {"is_write_index": True}})
     went = api.well(address, "POST", "/%s/_doc?refresh=true" % ALIAS, {"at": "2026-01-01T00:00:00Z"})["_index"]
     brought(nodes, "alias", {"name": ALIAS, "indices": [{"index": INDICES[1], "is_write_index": True}]}, look, {INDICES[1]: {"is_write_index": True}})
+    brought(nodes, "alias", {"name": ALIAS, "indices": [{"index": INDICES[0], "is_write_index": True}]}, look, {INDICES[0]: {"is_write_index": True}})
     refused(nodes, "alias", to(*INDICES), "are write indices", look)
     refused(nodes, "alias", {"name": ALIAS, "indices": [{"index": "lab-modules-none"}]}, "there is no index lab-modules-none", look)
     refused(nodes, "alias", {"name": INDICES[0], "indices": [{"index": INDICES[1]}]}, "no alias can have that name", look)
@@ -171,8 +172,7 @@ def security(nodes, address):
     kept = {"name": USER, "user_password": second, "update_password": "on_create"}
     brought(nodes, "security_user", kept, lambda: logs_in(first), [200, 200], changed=False)
     brought(nodes, "security_user", {"name": USER, "user_password": second}, lambda: (logs_in(first), logs_in(second)), ([401, 401], [200, 200]))
-    for name, one, at in (("security_role", "all_access", "roles"), ("security_role_mapping", "all_access", "rolesmapping")):
-        refused(nodes, name, {"name": one, "state": "absent"}, "built into" if at == "roles" else "reserved", look(at, one, "reserved"))
+    refused(nodes, "security_role", {"name": "all_access", "state": "absent"}, "built into", look("roles", "all_access", "static"))
     brought(nodes, "security_role_mapping", {"name": ROLE, "state": "absent"}, mapping, None)
     brought(nodes, "security_user", {"name": USER, "state": "absent"}, user, None)
     brought(nodes, "security_role", {"name": ROLE, "state": "absent"}, role, None)

@@ -9,7 +9,7 @@ import ssl
 import threading
 import time
 
-from ..common import OUTPUT, NotProved, playbook, say
+from ..common import OUTPUT, NotProved, compare, playbook, say
 from ..releases.runs import Run
 from . import api
 from .handshakes import served_by
@@ -114,9 +114,12 @@ def stage(inventory, name):
 
 
 def account(inventory):
-    """Have the account in use, with one user. :returns: what is known of it: its login."""
+    """Have the account in use, with one user, and passwords alone rotated. :returns: what is known of it: its login."""
+    alone = ["-e", json.dumps({"opensearch_rotation_parts": ["accounts", "administrator"]})]
     for name in ("begin", "finish"):
-        rotate(inventory, name, "account-" + name, "-e", json.dumps({"opensearch_rotation_parts": ["accounts"]}))
+        _check, foretold = rotate(inventory, name, "account-%s-check" % name, "--check", *alone)
+        _seconds, counts = rotate(inventory, name, "account-" + name, *alone)
+        compare("the check run of passwords alone, %s," % name, foretold["changed"], counts["changed"])
     return login()
 
 

@@ -50,13 +50,16 @@ def test_the_next_one_counts_behind_the_second_step(store):
     prepared = held(store)
     assert {name: text for name, text in prepared.items() if ".next" not in name} == first
     assert not go(store, "introduced")["changed"] and held(store) == prepared
-    assert not bundle(store).changes and bundle(store).files[NAME + ".password"] == first[NAME + ".password"]
+    told = bundle(store)
+    assert not told.changes and told.files[NAME + ".password"] == first[NAME + ".password"] and "is being rotated" in told.warnings[0]
+    assert told.files[NAME + ".next.password"] == prepared[NAME + ".next.password"]
     assert go(store, "retired", check=True)["changed"] and held(store) == prepared
     assert go(store, "retired") == {"before": True, "after": False, "changed": True}
     turned = held(store)
     assert set(turned) == set(first) and turned[NAME + ".password"] == prepared[NAME + ".next.password"] != first[NAME + ".password"]
     assert login.fits(turned[NAME + ".password"].strip(), turned[NAME + ".bcrypt"].strip())
-    assert not go(store, "retired")["changed"] and held(store) == turned and not bundle(store).changes
+    assert not go(store, "retired")["changed"] and held(store) == turned
+    assert not bundle(store).changes and not bundle(store).warnings and NAME + ".next.password" not in bundle(store).files
     assert {stat.S_IMODE((store / name).stat().st_mode) for name in turned if name.startswith(NAME)} == {0o600}
 
 
