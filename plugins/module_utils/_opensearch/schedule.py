@@ -10,7 +10,7 @@ This is a private module_utils package: it may change in any release.
 from __future__ import annotations
 
 from .._common.errors import IronrackError
-from . import health, moments, snapshots, steps
+from . import health, moments, operating, snapshots, steps
 from .records import Held
 
 #: Seconds for reading the documents of indices that nobody writes to; what is not read in that time is read next time.
@@ -29,13 +29,17 @@ METRICS = {
 
 
 def stands_back(api, nodes, now, slot):
-    """Why nothing is begun now: what looks like a node that restarts.
+    """Why nothing is begun now: an operation that takes out one node after the other, or what looks like a node that restarts.
 
-    For half of a slot at most: a node that stays away must not end all backups, and whatever restarts nodes waits for a snapshot that runs.
+    An operation says that it is under way, and ends by itself where whoever has said so is killed. Without such a word it is for half of a slot at most: a
+    node that stays away must not end all backups.
 
     :param nodes: how many there should be.
     :returns: reasons in words.
     """
+    operation = operating.under_way(api.client, now)
+    if operation:
+        return [operation]
     if moments.seconds_between(moments.slot(now, slot), now) >= slot / 2:
         return []
     answer = api.client.expect("GET", "/_cluster/health", params={"timeout": "2s"}, ok=(200, 408), what="reading the cluster's health")

@@ -238,6 +238,8 @@ ROLES = {
     "opensearch_restart_status": (NO_EFFECT, _RUN),
     "opensearch_wait": (NO_EFFECT, _RUN),
     "opensearch_drain_wait": (NO_EFFECT, _RUN),
+    "opensearch_operation_who": (NO_EFFECT, _RUN),
+    "opensearch_take_over": (NO_EFFECT, _RUN),
     "opensearch_upgrade_repository": (NO_EFFECT, _RUN),
     "opensearch_upgrade_snapshot_max_age": (NO_EFFECT, _RUN),
     "opensearch_dashboards_settings": (ROLLED_OUT, _DASHBOARDS),

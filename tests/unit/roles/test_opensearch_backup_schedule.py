@@ -11,13 +11,13 @@ import shutil
 import subprocess
 import sys
 import time
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 import yaml
 
-from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import moments, schedule
+from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import moments, operating, schedule
 from ansible_collections.ironrack.cluster.tests.unit.plugins.opensearch_store import Store
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -175,15 +175,15 @@ def test_a_snapshot_that_is_not_whole_is_a_failed_run_for_each_node(engine, node
 
 
 class Client:
-    """Answers with a health."""
+    """Answers with a health, and with what somebody has said who takes out nodes."""
 
-    def __init__(self, **health):
-        self.client = self
+    def __init__(self, operation=None, **health):
+        self.client, self.operation = self, operation
         self.health = dict({"status": "green", "number_of_nodes": 3, "relocating_shards": 0, "initializing_shards": 0,
                             "discovered_cluster_manager": True}, **health)
 
-    def expect(self, *_args, **_settings):
-        return self.health
+    def expect(self, _method, path, **_settings):
+        return {"persistent": {operating.SETTING: self.operation}} if path == operating.PATH else self.health
 
 
 @pytest.mark.parametrize("health, second, reasons", [
@@ -195,6 +195,15 @@ class Client:
 def test_for_half_of_a_slot_it_waits_for_nodes_that_restart(health, second, reasons):
     now = datetime(2026, 11, 29, 8, second // 60, second % 60, tzinfo=timezone.utc)
     assert schedule.stands_back(Client(**health), 3, now, 3600) == reasons
+
+
+@pytest.mark.parametrize("second", (10, 1800, 3500))
+def test_it_waits_for_whoever_takes_out_nodes_until_they_are_thought_to_be_gone(second):
+    now = datetime(2026, 11, 29, 8, second // 60, second % 60, tzinfo=timezone.utc)
+    hold = operating.Hold("restart", "ann", now + timedelta(seconds=60))
+    client = Client(operating.text(hold))
+    assert schedule.stands_back(client, 3, now, 3600) == ["restart by ann is under way, until %s at the latest" % moments.text(hold.until)]
+    assert schedule.stands_back(client, 3, hold.until, 3600) == []
 
 
 def test_what_prometheus_reads():
