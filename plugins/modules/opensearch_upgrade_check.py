@@ -12,7 +12,8 @@ version_added: "0.1.0"
 description:
   - Refuses, with all reasons at once, what the engine does not do or what would lose something. That is a version that is older than a node's, a step between
     versions that the engine does not allow, indices that the new version does not open, indices without a replica, nodes or plugins that are not the
-    same ones everywhere, nodes that are missing, a cluster that is not well, and a cluster without a proved snapshot that is new enough.
+    same ones everywhere, nodes that are missing, a cluster that is not well, and a cluster without a proved snapshot that is new enough and has
+    all indices and data streams that were there when it was taken.
   - Where some node runs the version already, an upgrade is under way. Then it is not asked again for the snapshot and for the status, since there is
     no way back.
 author:
@@ -103,7 +104,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import conclude
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.refusal import refuse
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.waiting import WaitTimeout, wait_for
-from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import moments, retention, snapshots, upgrading
+from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import moments, proving, retention, snapshots, upgrading
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.allocation import unassigned
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.asking import ask, explain, read_health, read_shards, tolerant
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.backup_api import BackupApi
@@ -114,13 +115,28 @@ from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.recor
 INTERVAL = 1
 
 
+def kept(api):
+    """:returns: name -> when it was made, or None, of the indices and data streams that a backup has by default."""
+    names, streams = api.names()
+    rows = api.client.expect("GET", "/_cat/indices", params={"format": "json", "h": "index,creation.date", "expand_wildcards": "all"},
+                             what="the question when its indices were made")
+    made = {row["index"]: moments.of_millis(int(row["creation.date"])) for row in rows if row.get("creation.date")}
+    found = {name: made.get(name) for name in proving.leave_out([
+        name for name, kind in names.items() if kind == "index" and not snapshots.is_system(name) and name not in streams])}
+    for index, stream in streams.items():
+        moment = made.get(index)
+        found[stream] = min(found.get(stream) or moment, moment) if moment else found.get(stream)
+    return found
+
+
 def proved(api, repository, now):
-    """:returns: (name, age in seconds) of the last snapshot of a repository that a restore has proved, or None."""
+    """:returns: the snapshot of a repository that one could go back to, as :func:`upgrading.way_back` gives it, or None."""
     listed = (api.snapshots(repository) or []) if api.repository(repository) is not None else []
     if not listed:
         return None
-    found = snapshots.ages(listed, retention.proved(Records(api).proofs(repository)), now)["proved"]
-    return found and (found[0].name, found[1])
+    uuids = retention.proved(Records(api).proofs(repository))
+    return upgrading.way_back([(one, max(0.0, moments.seconds_between(one.started, now))) for one in listed
+                               if one.uuid in uuids and one.started and not snapshots.shortcomings(one)], kept(api))
 
 
 def gather(client, names, wait, interval):

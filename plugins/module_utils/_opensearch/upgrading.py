@@ -15,12 +15,14 @@ from .restore_checks import version
 #: version: the one that is wanted; nodes: names that the cluster has to have; max_age: seconds that the last proved snapshot may be old;
 #: status: the least that the cluster has to be.
 Wish = namedtuple("Wish", ("version", "nodes", "max_age", "status"))
-#: nodes, indices: as opensearch_info tells of them; status: the cluster's; proved: (name, age in seconds) of the last snapshot that a scratch restore has
-#: proved, or None.
+#: nodes, indices: as opensearch_info tells of them; status: the cluster's; proved: (name, age in seconds, what it lacks) of the snapshot that one could go
+#: back to, as :func:`way_back` finds it, or None.
 There = namedtuple("There", ("nodes", "indices", "status", "proved"))
 
 #: The last minor of a major version, which alone the next one joins. Source: minimumCompatibilityVersion of the engine, https://docs.opensearch.org
 LAST_MINOR = {1: 3, 2: 19}
+#: How many names of indices one sentence has.
+NAMED = 10
 #: Majors whose indices a major version opens: the one before and itself; 1 and 2 count those of the engine that it came from among them.
 OPENS = {1: (6, 7, 1), 2: (7, 1, 2)}
 
@@ -137,10 +139,30 @@ def _snapshot(wish, there):
     if there.proved is None:
         return [problem("snapshots", "none is proved by a restore: there is no way back from an upgrade but a snapshot",
                         "one that is proved, at most %d s old" % wish.max_age, mend)]
-    name, age = there.proved
+    name, age, lacking = there.proved
+    found = []
     if age > wish.max_age:
-        return [problem("snapshot %s" % name, "it is the last one that is proved, and %d s old" % age, "at most %d s" % wish.max_age, mend)]
-    return []
+        found.append(problem("snapshot %s" % name, "it is the last one that is proved, and %d s old" % age, "at most %d s" % wish.max_age, mend))
+    if lacking:
+        more = " and %d more" % (len(lacking) - NAMED) if len(lacking) > NAMED else ""
+        found.append(problem("snapshot %s" % name, "it is the last one that is proved, and does not have what was there when it was taken: %s%s" % (
+            ", ".join(lacking[:NAMED]), more), "a proved snapshot of all indices", mend + " Without opensearch_backup_indices it takes all there are."))
+    return found
+
+
+def way_back(proved, there):
+    """Which snapshot one could go back to after an upgrade: the newest that has all that was there when it was taken, else the newest.
+
+    :param proved: (:class:`snapshots.Snapshot`, age in seconds) of those that a scratch restore has proved.
+    :param there: name -> when it was made, an aware moment, or None where nobody knows, of the indices and data streams that should be in it.
+    :returns: (name, age in seconds, names that it lacks), or None where none is proved. What was made later is in none, and what it lacks by then.
+    """
+    found = []
+    for one, age in sorted(proved, key=lambda pair: pair[1]):
+        held = set(one.indices) | set(one.data_streams)
+        lacking = sorted(name for name, made in there.items() if name not in held and (made is None or made < one.started))
+        found.append((one.name, age, lacking))
+    return next((one for one in found if not one[2]), found[0] if found else None)
 
 
 def _status(wish, there):

@@ -12,10 +12,11 @@ from ..releases.service import until
 from . import api, backup
 from .adhoc import module
 from .faults import WHOLE, colour, elected
+from .restart import SETTINGS
 
 #: A version that the engine could be upgraded to from the lab's, and that nobody installs here.
 NEWER = "3.99.0"
-REPOSITORY = "lab-upgraded"
+REPOSITORY, LEFT_OUT = "lab-upgraded", "lab-left-out"
 STORE = {"opensearch_backup_repository": REPOSITORY, "opensearch_backup_base_path": REPOSITORY}
 
 
@@ -34,20 +35,26 @@ def refused(what, nodes, words, **options):
 
 
 def opensearch_upgrade_proof(inventory):
-    """Without a snapshot, with one that is too old, and with one that a scratch restore has just proved."""
+    """Without a snapshot, with one that lacks an index, with one that is too old, and with one that a scratch restore has just proved."""
     nodes = api.nodes(inventory)
     first = next(iter(nodes.values()))
     api.ask(first, "DELETE", "/_snapshot/" + REPOSITORY)
     backup.fill(first)
     until("a green cluster", WHOLE, lambda: colour(first) == ("green", len(nodes)))
     refused("an upgrade without a snapshot", nodes, "none is proved")
+    api.ask(first, "DELETE", "/" + LEFT_OUT)
+    api.well(first, "PUT", "/" + LEFT_OUT, SETTINGS)
+    part = dict(STORE, opensearch_backup_indices=[backup.INDEX])
+    playbook(inventory, "opensearch_backup", "-e", json.dumps(part), record="opensearch-upgrade-proof-part")
+    refused("one whose proved snapshot has one index alone", nodes, LEFT_OUT)
     begun = time.monotonic()
-    playbook(inventory, "opensearch_backup", "-e", json.dumps(STORE), record="opensearch-upgrade-proof")
+    playbook(inventory, "opensearch_backup", "-e", json.dumps(dict(STORE, opensearch_backup_prove_every=0)), record="opensearch-upgrade-proof")
     told = check(nodes)
     if "turns" not in told or sorted(told["turns"]) != sorted(nodes) or told["turns"][-1] != elected(first):
         raise NotProved("with a proved snapshot: %s" % (told.get("msg") or told))
     time.sleep(2)
     refused("one whose proved snapshot is too old", nodes, "proved", snapshot_max_age=1)
     api.well(first, "DELETE", "/_snapshot/" + REPOSITORY)
-    say("opensearch-upgrade-proof: to %s: refused without a snapshot and with one that is too old; %.0f s later, with one that was proved, the order is %s" % (
+    api.well(first, "DELETE", "/" + LEFT_OUT)
+    say("opensearch-upgrade-proof: to %s: refused without a snapshot, with one that lacks an index and with one that is too old; %.0f s later, with one that was proved, the order is %s" % (
         NEWER, time.monotonic() - begun, ", ".join(told["turns"])))

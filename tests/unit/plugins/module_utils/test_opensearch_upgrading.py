@@ -3,10 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+from datetime import datetime, timezone
+
 import pytest
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import allocation, upgrading
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.allocation import Shard
+from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.snapshots import Snapshot
 
 ALL = ["cluster_manager", "data", "ingest"]
 
@@ -20,7 +23,7 @@ def index(name="logs-1", made="2.19.4", replicas=1):
     return {"name": name, "created_by_version": made, "replicas": replicas}
 
 
-def problems(nodes=None, indices=None, status="green", proved=("hourly-1", 60.0), **wish):
+def problems(nodes=None, indices=None, status="green", proved=("hourly-1", 60.0, []), **wish):
     nodes = nodes or [node("os1", elected=True), node("os2"), node("os3")]
     asked = upgrading.Wish(**dict(dict(version="3.4.0", nodes=["os1", "os2", "os3"], max_age=3600, status="green"), **wish))
     found = upgrading.problems_of(asked, upgrading.There(nodes, [index()] if indices is None else indices, status, proved))
@@ -95,8 +98,32 @@ def test_an_upgrade_that_is_over_asks_for_nothing_but_the_nodes():
 
 
 def test_a_snapshot_that_is_too_old_and_a_site_that_wants_none():
-    assert problems(proved=("hourly-1", 3601.0)) == ["snapshot hourly-1: it is the last one that is proved, and 3601 s old"]
+    assert problems(proved=("hourly-1", 3601.0, [])) == ["snapshot hourly-1: it is the last one that is proved, and 3601 s old"]
     assert problems(proved=None, max_age=0) == []
+
+
+def test_a_snapshot_that_lacks_indices_is_no_way_back():
+    said = problems(proved=("tiny-1", 60.0, ["logs-%02d" % number for number in range(12)]))
+    assert said == ["snapshot tiny-1: it is the last one that is proved, and does not have what was there when it was taken: %s and 2 more" % (
+        ", ".join("logs-%02d" % number for number in range(10)))]
+    assert problems(proved=("tiny-1", 60.0, ["logs-1"]), max_age=0) == []
+
+
+def snapshot(name, hour, indices, streams=()):
+    return Snapshot(name, name, "SUCCESS", "2.19.4", indices, list(streams), at(hour), at(hour), {}, [], {})
+
+
+def at(hour):
+    return datetime(2026, 11, 29, hour, tzinfo=timezone.utc)
+
+
+def test_one_goes_back_to_the_newest_that_has_all_that_was_there_when_it_was_taken():
+    there = {"logs-1": at(1), "logs-2": at(4), "metrics": None}
+    whole, tiny = snapshot("whole", 3, ["logs-1"], ["metrics"]), snapshot("tiny", 5, ["logs-2"])
+    assert upgrading.way_back([(tiny, 60.0), (whole, 7260.0)], there) == ("whole", 7260.0, [])
+    assert upgrading.way_back([(tiny, 60.0)], there) == ("tiny", 60.0, ["logs-1", "metrics"])
+    assert upgrading.way_back([], there) is None
+    assert upgrading.way_back([(tiny, 60.0)], {}) == ("tiny", 60.0, [])
 
 
 def test_a_yellow_cluster_goes_on_by_rule_and_a_red_one_does_not():
