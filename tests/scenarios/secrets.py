@@ -24,10 +24,12 @@ from kubernetes import client, config
 from . import secrets_host
 from .common import OUTPUT, ROOT, NotProved, hosts_of, playbook, say
 from .needles import Matcher, key_lines
+from .opensearch import api, backup
 
 KUBECONFIG = OUTPUT / "kubeconfig"
 #: What the administrator is given, to hold a secret.
 HELD = (KUBECONFIG.name, "opensearch-admin.key", "opensearch-admin-password")
+ACCOUNTS = "opensearch-account-*.json"
 SEARCH_LIMIT, WATCH_LIMIT = 600, 1500
 CACHE = OUTPUT / "secrets-facts"
 # Searched by itself; and the folder in which inventories/lab-own keeps the password of its registry.
@@ -43,7 +45,7 @@ PARTS = {
                       "admin kubeconfig"),
     "etcd": ("etcd-ca.key", "/etc/etcd/pki/member.key"),
     "opensearch_data": ("opensearch-ca.key", "opensearch-admin.key", "/etc/opensearch/node.key", "opensearch-admin.password", "opensearch-backup.key",
-                        "opensearch-metrics.key"),
+                        "opensearch-metrics.key", "opensearch-ca.next.key", "opensearch-admin.next.password", "opensearch-account-"),
     "object_store": ("object-store-account.password", "/etc/ironrack/object-store/server.key"),
 }
 
@@ -82,11 +84,12 @@ def parts(hosts):
 
 
 def of_the_cluster(inventory):
-    """:returns: {label: [secrets]} that no host's files tell: the bootstrap tokens, the registry's password, the administrator's key."""
+    """:returns: {label: [secrets]} that no host's files tell: passwords of accounts, the bootstrap tokens, the registry's password, the administrator's key."""
+    found = {path.name: [json.loads(path.read_text())["password"]] for path in OUTPUT.glob(ACCOUNTS)}
     if not any("control_plane" in entry["groups"] for entry in hosts_of(inventory).values()):
-        return {}
-    found = {"admin kubeconfig": key_lines(base64.b64decode(next(
-        line.split(": ", 1)[1] for line in KUBECONFIG.read_text().splitlines() if line.strip().startswith("client-key-data: "))).decode())}
+        return found
+    found["admin kubeconfig"] = key_lines(base64.b64decode(next(
+        line.split(": ", 1)[1] for line in KUBECONFIG.read_text().splitlines() if line.strip().startswith("client-key-data: "))).decode())
     core = client.CoreV1Api(config.new_client_from_config(str(KUBECONFIG)))
     for secret in core.list_namespaced_secret("kube-system", field_selector="type=bootstrap.kubernetes.io/token", _request_timeout=20).items:
         found["bootstrap token %s" % secret.metadata.name] = [base64.b64decode(secret.data["token-secret"]).decode()]
@@ -176,7 +179,7 @@ def here(matcher):
     """:returns: kind -> what was found on this machine, but in what is there to hold a secret."""
     logs, reports = {"labels": {}, "bytes": 0, "looked_at": 0}, {"labels": {}, "bytes": 0, "looked_at": 0}
     for path in sorted(OUTPUT.rglob("*")):
-        if not path.is_file() or (path.parent == OUTPUT and path.name in HELD) or KEEPERS & set(path.parents):
+        if not path.is_file() or (path.parent == OUTPUT and (path.name in HELD or path.match(ACCOUNTS))) or KEEPERS & set(path.parents):
             continue
         with path.open("rb") as stream:
             found, size = matcher.find_in(stream)
@@ -210,10 +213,32 @@ def judge(seen, planted):
     return problems, [(kind, *numbers) for kind, numbers in sorted(totals.items())]
 
 
+def runs(inventory, hosts):
+    """What is done while everything is watched. Of OpenSearch, whose playbooks make secrets, those are made before, so that they are looked for.
+
+    :returns: (playbook, words) of each run.
+    """
+    if not any("opensearch_data" in entry["groups"] for entry in hosts.values()):
+        return [("site", ["--check"])]
+    store = json.dumps({"opensearch_backup_repository": "lab-secrets", "opensearch_backup_base_path": "lab-secrets"})
+    words = {stage: ["-e", json.dumps({"opensearch_rotation_stage": stage, "opensearch_rotation_accounts": [{"name": "lab-secrets"}]})]
+             for stage in ("begin", "switch", "finish")}
+    told(inventory, "opensearch_security_rotate", words["begin"])
+    backup.fill(next(iter(api.nodes(inventory).values())))
+    return [("site", ["--check"]), ("opensearch_backup", ["-e", store]), *(("opensearch_security_rotate", words[stage]) for stage in ("switch", "finish"))]
+
+
+def told(inventory, name, words):
+    """Run a playbook that says all it can."""
+    cache = {"ANSIBLE_CACHE_PLUGIN": "ansible.builtin.jsonfile", "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(CACHE)}
+    playbook(inventory, name, *words, "--diff", "-vvv", record="secrets-" + name, variables=cache)
+
+
 def secrets(inventory):
-    """Search everything, with a check run that says all it can (-vvv --diff) in between."""
+    """Search everything, with runs that say all they can (-vvv --diff) in between: a check run of the site, and what makes and turns secrets."""
     hosts = hosts_of(inventory)
     shutil.rmtree(CACHE, ignore_errors=True)
+    ahead = runs(inventory, hosts)
     with Canaries(hosts) as canaries:
         wanted = dict(collected(inventory, hosts), **canaries.labels())
         matcher, sent = Matcher(wanted), packed(wanted)
@@ -223,8 +248,8 @@ def secrets(inventory):
             stop.unlink(missing_ok=True)
             watching[CONTROLLER] = pool.submit(secrets_host.watch, matcher, WATCH_LIMIT, str(stop))
             try:
-                cache = {"ANSIBLE_CACHE_PLUGIN": "ansible.builtin.jsonfile", "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(CACHE)}
-                playbook(inventory, "site", "--check", "--diff", "-vvv", record="secrets", variables=cache)
+                for name, words in ahead:
+                    told(inventory, name, words)
             finally:
                 stop.touch()
                 for host in hosts:
@@ -239,4 +264,5 @@ def secrets(inventory):
         raise NotProved("%d findings of the secrets scan:\n  %s" % (len(problems), "\n  ".join(problems[:60])))
     for kind, places, looked, size in totals:
         say("  %s: 0 secrets in %d looks, %.1f MiB, on %d machines" % (kind, looked, size / 2 ** 20, places))
-    say("secrets scan: %d secrets looked for, 0 found; all %d canaries found" % (len(wanted) - len(canaries.planted), len(canaries.planted)))
+    say("secrets scan: %d secrets looked for, 0 found; all %d canaries found; runs at -vvv: %s" % (
+        len(wanted) - len(canaries.planted), len(canaries.planted), ", ".join(" ".join([name] + words) for name, words in ahead)))

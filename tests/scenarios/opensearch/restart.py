@@ -7,11 +7,13 @@ from __future__ import annotations
 import json
 import secrets
 import socket
+import tempfile
 import time
 
-from ..common import NotProved, on, playbook, say
+from ..common import NotProved, attempt, on, playbook, say, send
 from ..files import UNWATCHED, everything, nothing_changed
 from ..releases.runs import Run
+from ..releases.service import until
 from . import api
 from .writer import Writer
 
@@ -20,6 +22,11 @@ DATA = ("/var/lib/opensearch", "/var/lib/object-store", "/var/lib/prometheus")
 INDEX, LATER = "lab-writes", "lab-writes-later"
 #: Seconds until the first node is down.
 KILL_WITHIN = 400
+#: Far more than an upgrade of a lab has tasks.
+MOST_KILLS = 200
+#: Seconds until a node is back once nothing keeps it from starting.
+BACK = 300
+DROP_IN = "/etc/systemd/system/opensearch.service.d/does-not-start.conf"
 SETTINGS = {"settings": {"number_of_shards": 2, "number_of_replicas": 1}}
 
 
@@ -143,3 +150,106 @@ def opensearch_restart_killed(inventory):
         raise NotProved("a rolling restart that is killed: %s" % "; ".join(found))
     say("opensearch-restart-killed: killed while %s was down, and run again each time: all restarted after %.0f s; %s" % (
         ", then while ".join(hit), time.monotonic() - begun, of_writes(writer)))
+
+
+def stopped_at(inventory, victim, nodes, name, words):
+    """A run of a playbook stops at a node that does not come back, says what to do, and leaves the others as they were. :returns: its seconds."""
+    others = {name: address for name, address in nodes.items() if name != victim}
+    before, held = invocations(others), allocation(next(iter(others.values())))
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
+        file.write("[Service]\nExecStartPre=/bin/false\n")
+        file.flush()
+        send(victim, file.name, "drop-in.conf")
+    on(victim, "sudo", "install", "-D", "--owner=root", "--mode=0644", "drop-in.conf", DROP_IN)
+    try:
+        status, seconds, _counts, _followed, log = attempt(inventory, name, *words, record=name.replace("_", "-") + "-away")
+    finally:
+        on(victim, "sudo", "rm", DROP_IN)
+        on(victim, "sudo", "systemctl", "daemon-reload")
+    text, now = " ".join(log.read_text().split()), allocation(next(iter(others.values())))
+    problems = [] if status else ["it ended well"]
+    problems += ["it does not say %r: %s" % (words, text[-1500:]) for words in (
+        "OpenSearch on %s did not start" % victim, "make the same run again") if words not in text]
+    problems += [] if invocations(others) == before else ["others restarted"]
+    problems += [] if now == held else ["allocation is %s, before %s" % (now, held)]
+    if problems:
+        raise NotProved("%s with a node that does not come back: %s" % (name, "; ".join(problems)))
+    return seconds
+
+
+def opensearch_restart_hindered(inventory):
+    """A node does not come back: the run stops there, and the same command goes on behind it."""
+    nodes = api.nodes(inventory)
+    first = next(iter(nodes.values()))
+    fresh_indices(first)
+    before, held = invocations(nodes), allocation(first)
+    manager = api.well(first, "GET", "/_cat/cluster_manager?format=json")[0]["node"]
+    victim = sorted(name for name in nodes if name != manager)[0]
+    words = ["-e", "opensearch_restart_since=%d" % time.time()]
+    with Writer(nodes.values(), INDEX) as writer:
+        time.sleep(2)
+        begun = time.monotonic()
+        away = stopped_at(inventory, victim, nodes, "opensearch_restart", words)
+        until("%s back" % victim, BACK, lambda: api.ask(
+            next(address for name, address in nodes.items() if name != victim), "GET", "/_cluster/health").body["number_of_nodes"] == len(nodes))
+        playbook(inventory, "opensearch_restart", *words, record="opensearch-restart-hindered")
+        seconds = time.monotonic() - begun
+        time.sleep(2)
+    found = problems_of(nodes, writer, before, held)
+    if found:
+        raise NotProved("a rolling restart that is hindered: %s" % "; ".join(found))
+    say("opensearch-restart-hindered: %s did not start: stopped there after %.0f s, the others and allocation as they were; the same command brought it to "
+        "its end, %.0f s in all; %s" % (victim, away, seconds, of_writes(writer)))
+
+
+def killed_next(inventory, name, words, hit, done):
+    """Run a playbook, and kill it at the first task that no run was killed at with as many nodes that are done.
+
+    :param hit: (task, which one of its name, nodes that are done) of the kills so far; the new one is added.
+    :returns: whether there was one. :raises NotProved: where the run fails by itself, or there are more tasks than there can be.
+    """
+    with Run(inventory, name, "%s-everywhere-%02d" % (name.replace("_", "-"), len(hit) + 1), words) as run:
+        while run.alive():
+            ahead = next(((step.name, step.number, done) for step in run.steps() if (step.name, step.number, done) not in hit), None)
+            if ahead and run.alive():
+                run.kill()
+                hit.append(ahead)
+                if len(hit) == MOST_KILLS:
+                    raise NotProved("after %d kills there is still a task that none was at: %s" % (len(hit), ahead))
+                return True
+            time.sleep(0.02)
+        if run.wait().status:
+            raise NotProved("run %d failed: %s" % (len(hit) + 1, run.tail()))
+    return False
+
+
+def of_kills(hit, nodes):
+    """:returns: at how many tasks a run was killed, by the number of nodes that were done."""
+    counts = [sum(done == number for _name, _number, done in hit) for number in range(len(nodes) + 1)]
+    return ", ".join("%d with %d" % (count, number) for number, count in enumerate(counts))
+
+
+def opensearch_restart_everywhere(inventory):
+    """Whoever restarts the nodes is killed at each task, of the first run and of those that go on after a node is done; the same command ends it."""
+    nodes = api.nodes(inventory)
+    first = next(iter(nodes.values()))
+    fresh_indices(first)
+    before, held, hit = invocations(nodes), allocation(first), []
+    words = ["-e", "opensearch_restart_since=%d" % time.time()]
+
+    def done():
+        now = invocations(nodes)
+        return sum(now[name] != before[name] for name in nodes)
+
+    with Writer(nodes.values(), INDEX) as writer:
+        time.sleep(2)
+        begun = time.monotonic()
+        while killed_next(inventory, "opensearch_restart", words, hit, done()):
+            pass
+        seconds = time.monotonic() - begun
+        time.sleep(2)
+    found = problems_of(nodes, writer, before, held)
+    if found:
+        raise NotProved("a rolling restart that is killed at each task: %s" % "; ".join(found))
+    say("opensearch-restart-everywhere: killed at %d tasks (%s nodes restarted), and run again each time: all restarted after %.0f s; %s" % (
+        len(hit), of_kills(hit, nodes), seconds, of_writes(writer)))

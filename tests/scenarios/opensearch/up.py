@@ -118,3 +118,7 @@ def unlimited(nodes):
         rows = {line[:26].strip(): line[26:].split()[:2] for line in limits.splitlines()[1:]}
         expect("%s: no limit of address space and of a file's size" % name,
                rows["Max address space"] == rows["Max file size"] == ["unlimited", "unlimited"], rows)
+        # Of open files a lab host may have no more than its machine; the engine refuses to start where it sees too few.
+        expect("%s: at least 4096 threads" % name, rows["Max processes"][0] == "unlimited" or int(rows["Max processes"][0]) >= 4096, rows)
+        maps = int(on(name, "cat", "/proc/sys/vm/max_map_count"))
+        expect("%s: at least 262144 areas of memory" % name, maps >= 262144, maps)

@@ -4,23 +4,20 @@
 """A cluster of the version before is upgraded under a writer: at once, or by runs that are killed and stop at a node that does not come back."""
 from __future__ import annotations
 
-import tempfile
 import time
 
-from ..common import NotProved, attempt, on, playbook, say, send
+from ..common import NotProved, attempt, playbook, say
 from ..releases.runs import Run
 from ..releases.service import until
 from . import api
-from .restart import INDEX, LATER, SETTINGS, allocation, foreseen, fresh_indices, invocations, killed_run, of_writes, problems_of
+from .restart import (
+    INDEX, LATER, SETTINGS, allocation, foreseen, fresh_indices, invocations, killed_next, killed_run, of_kills, of_writes, problems_of, stopped_at)
 from .writer import Writer
 
 OLD, NEW = "2.19.4", "3.4.0"
 ALONE = "lab-alone"
 #: No package registry has repository-s3 for the old version, so the lab has no snapshot of it.
 UNPROVED = ("-e", "opensearch_upgrade_snapshot_max_age=0")
-#: Far more than an upgrade of a lab has tasks.
-MOST_KILLS = 200
-DROP_IN = "/etc/systemd/system/opensearch.service.d/does-not-start.conf"
 
 
 def versions(address):
@@ -116,26 +113,10 @@ def _versions(nodes):
 
 def stays_away(inventory, victim, nodes):
     """An upgrade stops at a node that does not come back: the others are as they were. :returns: its seconds."""
-    others = {name: address for name, address in nodes.items() if name != victim}
-    before = invocations(others)
-    with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
-        file.write("[Service]\nExecStartPre=/bin/false\n")
-        file.flush()
-        send(victim, file.name, "drop-in.conf")
-    on(victim, "sudo", "install", "-D", "--owner=root", "--mode=0644", "drop-in.conf", DROP_IN)
-    try:
-        status, seconds, _counts, _followed, log = attempt(inventory, "opensearch_upgrade", *UNPROVED, record="opensearch-upgrade-away")
-    finally:
-        on(victim, "sudo", "rm", DROP_IN)
-        on(victim, "sudo", "systemctl", "daemon-reload")
-    text = " ".join(log.read_text().split())
-    problems = [] if status else ["it ended well"]
-    problems += [] if "OpenSearch on %s did not start" % victim in text else ["it does not name %s: %s" % (victim, text[-1500:])]
-    problems += [] if invocations(others) == before else ["others restarted"]
-    found = versions(next(iter(others.values())))
-    problems += [] if {found[name] for name in others} == {OLD} else ["versions are %s" % found]
-    if problems:
-        raise NotProved("an upgrade whose node does not come back: %s" % "; ".join(problems))
+    seconds = stopped_at(inventory, victim, nodes, "opensearch_upgrade", UNPROVED)
+    found = versions(next(address for name, address in nodes.items() if name != victim))
+    if {found[name] for name in nodes if name != victim} != {OLD}:
+        raise NotProved("an upgrade whose node does not come back: versions are %s" % found)
     return seconds
 
 
@@ -171,25 +152,6 @@ def opensearch_upgrade_hindered(inventory):
             len(foretold), victim, away, ", then while ".join(hit), NEW, seconds, of_writes(writer)))
 
 
-def _killed_next(inventory, number, hit, done):
-    """Upgrade, and kill the run at the first task that no run was killed at with as many upgraded nodes.
-
-    :param hit: (task, which one of its name, upgraded nodes) of the kills so far; the new one is added.
-    :returns: whether there was one. :raises NotProved: where the run fails by itself.
-    """
-    with Run(inventory, "opensearch_upgrade", "opensearch-upgrade-everywhere-%02d" % number, UNPROVED) as run:
-        while run.alive():
-            ahead = next(((step.name, step.number, done) for step in run.steps() if (step.name, step.number, done) not in hit), None)
-            if ahead and run.alive():
-                run.kill()
-                hit.append(ahead)
-                return True
-            time.sleep(0.02)
-        if run.wait().status:
-            raise NotProved("run %d failed: %s" % (number, run.tail()))
-    return False
-
-
 def opensearch_upgrade_everywhere(inventory):
     """Whoever upgrades is killed at each task, of the first run and of those that go on after a node is done; the same command brings it to its end."""
     nodes = api.nodes(inventory)
@@ -199,17 +161,15 @@ def opensearch_upgrade_everywhere(inventory):
     with Writer(nodes.values(), INDEX) as writer:
         time.sleep(2)
         begun = time.monotonic()
-        while _killed_next(inventory, len(hit) + 1, hit, _done(nodes)):
-            if len(hit) == MOST_KILLS:
-                raise NotProved("after %d kills there is still a task that none was at: %s" % (len(hit), hit[-1]))
+        while killed_next(inventory, "opensearch_upgrade", UNPROVED, hit, _done(nodes)):
+            pass
         seconds = time.monotonic() - begun
         time.sleep(2)
     found = ended(inventory, nodes, writer, before, held)
     if found:
         raise NotProved("an upgrade that is killed at each task: %s" % "; ".join(found))
-    counts = [sum(done == number for _name, _number, done in hit) for number in range(len(nodes) + 1)]
-    say("opensearch-upgrade-everywhere: killed at %d tasks (%s), and run again each time: all of %s after %.0f s; %s" % (
-        len(hit), ", ".join("%d with %d nodes upgraded" % (count, number) for number, count in enumerate(counts)), NEW, seconds, of_writes(writer)))
+    say("opensearch-upgrade-everywhere: killed at %d tasks (%s nodes upgraded), and run again each time: all of %s after %.0f s; %s" % (
+        len(hit), of_kills(hit, nodes), NEW, seconds, of_writes(writer)))
 
 
 def _done(nodes):
