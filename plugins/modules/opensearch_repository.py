@@ -42,6 +42,12 @@ options:
       - Settings that are registered and not here are taken away.
     type: dict
     default: {}
+  replace:
+    description:
+      - Whether one that is registered with other settings gets these. With V(false) it is refused, as where snapshots are only read, and others rely on what
+        is registered.
+    type: bool
+    default: true
   verify_timeout:
     description: Seconds for all nodes to write into it.
     type: int
@@ -88,7 +94,7 @@ unable:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, conclude
-from ansible_collections.ironrack.cluster.plugins.module_utils._common.refusal import refuse
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.refusal import problem, refuse
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import repository, snapshots
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.asking import as_lines
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.backup_api import BackupApi
@@ -124,6 +130,12 @@ def run(params, api, check_mode):
     before = before and repository.wanted(before["type"], before.get("settings") or {})
     after = None if absent else repository.wanted(params["type"], params["settings"])
     changed, nodes = before != after, []
+    if before is not None and after is not None and changed and not params["replace"]:
+        refuse([problem("settings.%s" % key, "it is %r, and the repository %s of this cluster has %r" % (
+            (after["settings"] or {}).get(key), name, (before["settings"] or {}).get(key)), "what is registered", "Correct it, or give another name.")
+            for key in sorted(set(before["settings"]) | set(after["settings"])) if before["settings"].get(key) != after["settings"].get(key)]
+            or [problem("type", "it is %r, and the repository %s of this cluster is %r" % (after["type"], name, before["type"]), "what is registered",
+                        "Correct it, or give another name.")])
     if absent and changed and not check_mode:
         api.delete_repository(name)
     elif not absent and not check_mode:
@@ -166,6 +178,7 @@ def main():
             state={"type": "str", "choices": ["present", "absent"], "default": "present"},
             type={"type": "str", "choices": ["s3", "fs"], "default": "s3"},
             settings={"type": "dict", "default": {}},
+            replace={"type": "bool", "default": True},
             verify_timeout={"type": "int", "default": 120}),
         supports_check_mode=True)
     conclude(module, lambda: asked(module))

@@ -109,6 +109,11 @@ options:
         description: Memory of the host's heap, in C(m) or C(g); empty where the role finds it.
         type: str
         default: ""
+      jvm_options:
+        description: Options that the site adds to those of the JVM.
+        type: list
+        elements: str
+        default: []
   store:
     description: The folder of the certificate store.
     type: path
@@ -212,7 +217,8 @@ def main():
                 "servers": {"type": "list", "elements": "str", "required": True},
                 "parts": {"type": "list", "elements": "str", "required": True}}},
             "opensearch": {"type": "dict", "options": {
-                "name": {"type": "str", "required": True}, "version": {"type": "str", "required": True}, "heap": {"type": "str", "default": ""}}},
+                "name": {"type": "str", "required": True}, "version": {"type": "str", "required": True}, "heap": {"type": "str", "default": ""},
+                "jvm_options": {"type": "list", "elements": "str", "default": []}}},
             "store": {"type": "path", "default": "/etc/ironrack/pki"},
             "authorities": {"type": "list", "elements": "dict", "default": [], "options": {
                 "name": {"type": "str", "required": True}, "common_name": {"type": "str", "default": ""},

@@ -38,17 +38,21 @@ class Taker:
         self._indices = proving.leave_out(indices)
         self._clock, self._sleep = clock, sleep
 
-    def look(self, name):
-        """:returns: the :class:`~.snapshots.Snapshot` that has the name already, or None. :raises Refused: with all that speaks against taking it."""
+    def look(self, name, foretold=False):
+        """:param foretold: whether there may be no repository yet, since only a check run asks.
+
+        :returns: the :class:`~.snapshots.Snapshot` that has the name already, or None. :raises Refused: with all that speaks against taking it.
+        """
         found = snapshots.engine_name_problems("repository", self._repository) + snapshots.engine_name_problems("snapshot", name)
         found += snapshots.index_problems(self._indices)
         refuse(found)
-        if self._api.repository(self._repository) is None:
+        registered = self._api.repository(self._repository) is not None
+        if not registered and not foretold:
             found.append(problem("repository", "there is no repository %s" % self._repository, "one that is registered and verified",
                                  "Register it with opensearch_repository."))
         found += snapshots.presence_problems(self._indices, self._api.names()[0])
         refuse(found)
-        return self._api.snapshot(self._repository, name)
+        return self._api.snapshot(self._repository, name) if registered else None
 
     def take(self, name, partial, timeout, checksum_seconds):
         """Take a snapshot, and wait for its end.

@@ -71,7 +71,7 @@ def take(params, api, check_mode, now):
     name = snapshots.scheduled_name(params["prefix"], now, params["slot"]) if scheduled else snapshots.manual_name(
         params["prefix"], now, secrets.token_hex(4))
     taker = Taker(api, Records(api), params["repository"], params["indices"], secrets.token_hex(8))
-    there = taker.look(name)
+    there = taker.look(name, check_mode)
     if there:
         return _told_snapshot(there, name, False, True)
     if check_mode:

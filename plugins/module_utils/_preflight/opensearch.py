@@ -12,6 +12,8 @@ import re
 PARTS = ("opensearch_managers", "opensearch_data")
 UNIT = "/etc/systemd/system/opensearch.service"
 SETTINGS = "/etc/opensearch/opensearch.yml"
+#: Options of the JVM that say how large the heap is.
+HEAP_OPTION = re.compile(r"^(\d+(-\d*)?:)?-(Xm[sx]|XX:(Max|Initial|Min)(HeapSize|RAMPercentage)\b|XX:MaxRAM\b)")
 FORMED = "/etc/ironrack/opensearch/formed"
 
 
@@ -48,6 +50,10 @@ def opensearch_name(probe, wants):
 
 def opensearch_heap(probe, wants):
     """What the heap leaves is the page cache, which the engine reads its indices by."""
+    for option in wants.opensearch.get("jvm_options", ()) if _is_node(wants) else ():
+        if HEAP_OPTION.match(option):
+            yield ("opensearch_jvm_options has %s, which wins over opensearch_heap and is held against no memory" % option,
+                   "options that say nothing of the heap's size", "take it out, and set opensearch_heap")
     heap = wants.opensearch.get("heap", "") if _is_node(wants) else ""
     megabytes = int(heap[:-1]) * (1024 if heap.endswith("g") else 1) if heap else 0
     if megabytes > probe["memory_mib"] // 2:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from ..common import OUTPUT, NotProved, hosts_of, on, playbook, say
 from ..operate import lab
 from . import api, backup
+from .adhoc import module
 
 #: The schedule of the step: seconds of a slot, between two looks, and of age after which an alert fires.
 PREFIX, SLOT, INTERVAL, ALERT = "often", 60, 10, 90
@@ -113,6 +114,7 @@ def opensearch_schedule(inventory):
     for name, address in nodes.items():
         rights(name, address)
     whole("with all nodes", slots(first, WATCHED))
+    while_nodes_restart(nodes, first)
     looked = {name: on(name, "sudo", "journalctl", "--unit", UNIT, "--output", "cat").count('"snapshot": "%s-' % PREFIX) for name in nodes}
     if not all(looked.values()):
         raise NotProved("not every node looked: %s" % looked)
@@ -138,10 +140,27 @@ def opensearch_schedule(inventory):
         left = on(name, "systemctl", "show", "--property", "ConditionResult", "--value", UNIT).strip()
         if left != "no":
             raise NotProved("%s still has a schedule" % name)
-    say("opensearch-schedule: laid down in %.0f s, a second run changed nothing; one snapshot in each of %d slots of %d s, each node looked (%s); in two more "
-        "with %s off; Prometheus knew of one that was %.0f s old, and the exporters of %d green nodes; store gone: OpenSearchBackupFails after %.0f s, "
-        "TooOld after %.0f s; both over %.0f s after its start; without the variable no node has a schedule" % (
+    say("opensearch-schedule: laid down in %.0f s, a second run changed nothing; one snapshot in each of %d slots of %d s, each node looked (%s); none in "
+        "one in which somebody took out nodes, which each node said, and one in the next; in two more with %s off; Prometheus knew of one that was %.0f s "
+        "old, and the exporters of %d green nodes; store gone: OpenSearchBackupFails after %.0f s, TooOld after %.0f s; both over %.0f s after its start; "
+        "without the variable no node has a schedule" % (
             seconds, WATCHED, SLOT, ", ".join("%s %d times" % pair for pair in looked.items()), away, age, len(nodes), fails, old, over))
+
+
+def while_nodes_restart(nodes, first):
+    """Somebody says that nodes are taken out, one after the other: nothing is begun, although all of them are well; and it goes on when that is over."""
+    said = {"operation": "restart", "who": "lab", "seconds": 10 * SLOT}
+    module(nodes, "operation", said)
+    try:
+        held = slots(first, 1)
+    finally:
+        module(nodes, "operation", dict(said, state="absent"))
+    if any(held.values()):
+        raise NotProved("while nodes are taken out there are %s" % held)
+    silent = [name for name in nodes if "restart by lab is under way" not in on(name, "sudo", "journalctl", "--unit", UNIT, "--output", "cat")]
+    if silent:
+        raise NotProved("%s did not say why nothing was begun" % ", ".join(silent))
+    whole("after an operation", slots(first, 1))
 
 
 def gone(store, prometheus):

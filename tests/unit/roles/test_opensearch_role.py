@@ -245,8 +245,9 @@ def modules_of(name):
 @pytest.mark.parametrize("name, between", [("restart", []), ("upgrade_node", ["files"])])
 def test_a_node_is_restarted_only_between_two_looks_at_all_of_them(name, between):
     called = modules_of(name)
-    assert [module for module, _options, _task in called] == ["opensearch_health", "opensearch_flush"] + between + ["opensearch_node", "opensearch_health"]
-    assert called[0][1]["stopping"] == "{{ opensearch_turn }}" and "stopping" not in called[-1][1]
+    assert [module for module, _options, _task in called] == ["opensearch_operation", "opensearch_health", "opensearch_flush"] + between + [
+        "opensearch_node", "opensearch_health"]
+    assert called[1][1]["stopping"] == "{{ opensearch_turn }}" and "stopping" not in called[-1][1]
     _module, options, task = called[-2]
     assert options["restart"] is True and task["delegate_to"] == "{{ opensearch_turn }}"
     others = [options for file in ("main", "again", "turns", "upgrade", "upgraded") for module, options, _task in modules_of(file)

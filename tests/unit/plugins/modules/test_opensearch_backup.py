@@ -51,6 +51,10 @@ def test_a_repository_comes_changes_and_goes(engine, call):
     assert not again["changed"] and again["nodes"] == done["nodes"]  # it is verified each time
     other = dict(S3, settings=dict(S3["settings"], base_path="x"))
     assert "base_path" in call(opensearch_repository, **other)["diff"]["after"]
+    for check in (False, True):
+        kept = call(opensearch_repository, check=check, replace=False, **S3)
+        assert [one["where"] for one in kept["problems"]] == ["settings.base_path"] and "'x'" in kept["problems"][0]["what"]
+    assert not call(opensearch_repository, replace=False, **other)["changed"]
     gone = call(opensearch_repository, state="absent", name="backups")
     assert gone["changed"] and not engine.repositories and not call(opensearch_repository, state="absent", name="backups")["changed"]
 
