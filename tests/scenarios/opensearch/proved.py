@@ -56,5 +56,5 @@ def opensearch_upgrade_proof(inventory):
     refused("one whose proved snapshot is too old", nodes, "proved", snapshot_max_age=1)
     api.well(first, "DELETE", "/_snapshot/" + REPOSITORY)
     api.well(first, "DELETE", "/" + LEFT_OUT)
-    say("opensearch-upgrade-proof: to %s: refused without a snapshot, with one that lacks an index and with one that is too old; %.0f s later, with one that was proved, the order is %s" % (
-        NEWER, time.monotonic() - begun, ", ".join(told["turns"])))
+    say("opensearch-upgrade-proof: to %s: refused without a snapshot, with one that lacks an index and with one that is too old; %.0f s later, with one that "
+        "was proved, the order is %s" % (NEWER, time.monotonic() - begun, ", ".join(told["turns"])))
