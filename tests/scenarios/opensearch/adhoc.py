@@ -12,7 +12,7 @@ import subprocess
 from ..common import ROOT, NotProved
 from . import api
 
-RESULT = re.compile(r"^localhost \| [A-Z]+!? => (?={)", re.MULTILINE)
+RESULT = re.compile(r"^localhost \| ([A-Z]+)!? => (?={)", re.MULTILINE)
 
 
 def module(nodes, name, arguments, check=False):
@@ -30,4 +30,5 @@ def module(nodes, name, arguments, check=False):
     found = RESULT.search(done.stdout)
     if not found:
         raise NotProved("opensearch_%s says nothing: %s %s" % (name, done.stdout[-500:], done.stderr[-500:]))
-    return json.JSONDecoder().raw_decode(done.stdout, found.end())[0]
+    # What is printed of a failure does not hold the word for it.
+    return dict(json.JSONDecoder().raw_decode(done.stdout, found.end())[0], failed=found.group(1) == "FAILED")
