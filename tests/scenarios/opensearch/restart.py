@@ -177,6 +177,21 @@ def stopped_at(inventory, victim, nodes, name, words):
     return seconds
 
 
+def said(address):
+    """:returns: what whoever takes out nodes has said in the cluster; None where nobody has."""
+    return api.well(address, "GET", "/_cluster/settings?flat_settings=true")["persistent"].get("cluster.metadata.ironrack_operation")
+
+
+def another_is_refused(inventory, nodes, words):
+    """Somebody else's run, behind one that has stopped and not ended. :raises NotProved: where it goes on."""
+    before = invocations(nodes)
+    status, _seconds, _counts, _followed, log = attempt(
+        inventory, "opensearch_restart", *words, "-e", "opensearch_operation_who=somebody-else", record="opensearch-restart-another")
+    text = " ".join(log.read_text().split())
+    if not status or "is under way, and may be until" not in text or invocations(nodes) != before:
+        raise NotProved("somebody else restarts nodes meanwhile: %s" % text[-1500:])
+
+
 def opensearch_restart_hindered(inventory):
     """A node does not come back: the run stops there, and the same command goes on behind it."""
     nodes = api.nodes(inventory)
@@ -192,14 +207,15 @@ def opensearch_restart_hindered(inventory):
         away = stopped_at(inventory, victim, nodes, "opensearch_restart", words)
         until("%s back" % victim, BACK, lambda: api.ask(
             next(address for name, address in nodes.items() if name != victim), "GET", "/_cluster/health").body["number_of_nodes"] == len(nodes))
+        another_is_refused(inventory, nodes, words)
         playbook(inventory, "opensearch_restart", *words, record="opensearch-restart-hindered")
         seconds = time.monotonic() - begun
         time.sleep(2)
-    found = problems_of(nodes, writer, before, held)
+    found = problems_of(nodes, writer, before, held) + (["it still says that it is under way"] if said(first) else [])
     if found:
         raise NotProved("a rolling restart that is hindered: %s" % "; ".join(found))
-    say("opensearch-restart-hindered: %s did not start: stopped there after %.0f s, the others and allocation as they were; the same command brought it to "
-        "its end, %.0f s in all; %s" % (victim, away, seconds, of_writes(writer)))
+    say("opensearch-restart-hindered: %s did not start: stopped there after %.0f s, the others and allocation as they were; somebody else was refused; the "
+        "same command brought it to its end, %.0f s in all; %s" % (victim, away, seconds, of_writes(writer)))
 
 
 def killed_next(inventory, name, words, hit, done):
