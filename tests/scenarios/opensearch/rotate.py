@@ -18,7 +18,7 @@ from .restart import invocations
 ACCOUNT, INDEX = "lab-shipper", "lab-rotated"
 FILE = OUTPUT / ("opensearch-account-%s.json" % ACCOUNT)
 STAGES = ("begin", "switch", "finish")
-MOST_KILLS = 80
+MOST_KILLS = 160
 
 
 def words(stage):
