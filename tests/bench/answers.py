@@ -34,6 +34,7 @@ _UNCHANGED = {
     "opensearch_health_info": {"ok": True, "verdict": "pass", "conditions": [], "members": [], "waited": 0.0},
     "opensearch_flush": {"shards": None},
     "opensearch_node_exclusion": {"excluded": [], "shards": {}},
+    "opensearch_operation": {"until": None},
     "opensearch_upgrade_check": {"turns": [], "under_way": False, "versions": {}, "status": None, "unassigned": []},
     "opensearch_node": {"action": "none", "reasons": [], "formed": True, "agreement_needed": False, "restart_needed": False, "before": {}, "after": {}},
     "java_truststore": {"changed_paths": []},

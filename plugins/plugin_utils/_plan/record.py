@@ -36,6 +36,7 @@ KEPT = {
     "ironrack.cluster.opensearch_index_settings": ("changed_indices",),
     "ironrack.cluster.opensearch_node": ("action", "reasons"),
     "ironrack.cluster.opensearch_node_exclusion": ("excluded",),
+    "ironrack.cluster.opensearch_operation": ("until",),
     "ironrack.cluster.packages": ("installed",),
     "ironrack.cluster.units": ("units",),
     "ironrack.cluster.web_login": ("changed_paths",),

@@ -108,6 +108,12 @@ def _exclusion(details, _certificates):
     return "OpenSearch would place no shard on %s" % count(len(names), "node") if names else "OpenSearch would place shards on all nodes", list(names)
 
 
+def _operation(details, _certificates):
+    until = details.get("until")
+    return "the cluster would be told that nodes of OpenSearch are taken out of service%s" % (
+        ", until %s at the latest" % until if until else " no more"), []
+
+
 def _repository(_details, _certificates):
     return "the repository of OpenSearch's snapshots would be registered", []
 
@@ -194,6 +200,7 @@ BY_ACTION = {
     "ironrack.cluster.java_truststore": ("file", _truststore),
     "ironrack.cluster.opensearch_index_settings": ("opensearch", _indices),
     "ironrack.cluster.opensearch_node_exclusion": ("opensearch", _exclusion),
+    "ironrack.cluster.opensearch_operation": ("opensearch", _operation),
     "ironrack.cluster.opensearch_keystore": ("file", _keystore),
     "ironrack.cluster.opensearch_node": ("opensearch", _opensearch),
     "ironrack.cluster.opensearch_repository": ("opensearch", _repository),
