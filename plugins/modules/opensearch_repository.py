@@ -94,7 +94,7 @@ unable:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import IronrackError, conclude
-from ansible_collections.ironrack.cluster.plugins.module_utils._common.refusal import problem, refuse
+from ansible_collections.ironrack.cluster.plugins.module_utils._common.refusal import refuse
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import repository, snapshots
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.asking import as_lines
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.backup_api import BackupApi
@@ -131,11 +131,7 @@ def run(params, api, check_mode):
     after = None if absent else repository.wanted(params["type"], params["settings"])
     changed, nodes = before != after, []
     if before is not None and after is not None and changed and not params["replace"]:
-        refuse([problem("settings.%s" % key, "it is %r, and the repository %s of this cluster has %r" % (
-            (after["settings"] or {}).get(key), name, (before["settings"] or {}).get(key)), "what is registered", "Correct it, or give another name.")
-            for key in sorted(set(before["settings"]) | set(after["settings"])) if before["settings"].get(key) != after["settings"].get(key)]
-            or [problem("type", "it is %r, and the repository %s of this cluster is %r" % (after["type"], name, before["type"]), "what is registered",
-                        "Correct it, or give another name.")])
+        refuse(repository.differences(name, before, after))
     if absent and changed and not check_mode:
         api.delete_repository(name)
     elif not absent and not check_mode:

@@ -121,8 +121,7 @@ def kept(api):
     rows = api.client.expect("GET", "/_cat/indices", params={"format": "json", "h": "index,creation.date", "expand_wildcards": "all"},
                              what="the question when its indices were made")
     made = {row["index"]: moments.of_millis(int(row["creation.date"])) for row in rows if row.get("creation.date")}
-    found = {name: made.get(name) for name in proving.leave_out([
-        name for name, kind in names.items() if kind == "index" and not snapshots.is_system(name) and name not in streams])}
+    found = {name: made.get(name) for name in proving.backed_up(names, streams)}
     for index, stream in streams.items():
         moment = made.get(index)
         found[stream] = min(found.get(stream) or moment, moment) if moment else found.get(stream)

@@ -100,7 +100,7 @@ class LocalNode:
             wait_for(lambda: self._arrived(action, old), "OpenSearch on %s to listen on port %d" % (self._params["name"], self._params["port"]),
                      self._params["wait"])
         except WaitTimeout as error:
-            raise IronrackError("%s. No other node was touched after it. Mend what the last lines of its journal say, and make the same run again:\n%s" % (
+            raise IronrackError("%s. Mend what the last lines of its journal say, and make the same run again:\n%s" % (
                 error, self._systemd.last_words(self._unit.name)), action=action)
 
     def _arrived(self, action, old):

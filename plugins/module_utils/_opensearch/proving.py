@@ -179,6 +179,14 @@ class Prover:
         return seen if state == recovering.BROKEN else ""
 
 
+def backed_up(names, streams):
+    """:returns: the indices that a backup has where none is named, in order: open ones of their own, neither the engine's nor those of ours that come and go.
+
+    :param names: name -> kind. :param streams: index -> the data stream that it belongs to, both as of :meth:`BackupApi.names`.
+    """
+    return leave_out(sorted(name for name, kind in names.items() if kind == "index" and not snapshots.is_system(name) and name not in streams))
+
+
 def leave_out(names):
     """:returns: names without the indices of ours that come and go."""
     return [name for name in names if name != INDEX and not name.startswith(SCRATCH)]

@@ -32,6 +32,16 @@ def wanted(kind, settings):
     return {"type": kind, "settings": {name: text(value) for name, value in settings.items() if value is not None}}
 
 
+def differences(name, before, after):
+    """:returns: each way in which a repository that is asked for is another one than that which is registered, as a problem.
+
+    :param name: the repository's. :param before: as :func:`wanted` gives it, of what is registered. :param after: the same of what is asked for.
+    """
+    has, asked = ({"type": one["type"], **{"settings.%s" % key: value for key, value in one["settings"].items()}} for one in (before, after))
+    return [problem(key, "it is %r, and the repository %s of this cluster has %r" % (asked.get(key), name, has.get(key)), "what is registered",
+                    "Correct it, or give another name.") for key in sorted(set(has) | set(asked)) if has.get(key) != asked.get(key)]
+
+
 def problems_of(kind, settings):
     """:returns: why a repository cannot be registered so."""
     found = [problem("settings.%s" % name, "it is missing", "a repository of type %s has one" % kind, "Set it.")

@@ -45,7 +45,7 @@ def age(params, api, now):
     last, proved = ages["success"], ages["proved"]
     failed = {uuid for uuid, proof in retention.verdicts(proofs).items() if proof.verdict == retention.FAIL}
     names, streams = api.names()
-    indices = proving.leave_out(sorted(name for name, kind in names.items() if kind == "index" and not snapshots.is_system(name) and name not in streams))
+    indices = proving.backed_up(names, streams)
     held = set(last[0].indices + last[0].data_streams) if last else set()
     return {
         "changed": False, "exists": exists, "states": ages["states"], "indices": indices,
