@@ -12,7 +12,7 @@ from .shell import LabError
 
 # GiB that one host needs by what it carries, and what the machine itself keeps. The default topology adds up to 12.
 MEMORY = {"control_plane": 2.0, "workers": 1.25, "gpu_workers": 1.25, "etcd": 0.5, "mirror": 0.75, "load_balancers": 0.25,
-          "opensearch_managers": 0.75, "opensearch_data": 1.25, "object_store": 0.25}
+          "opensearch_managers": 0.75, "opensearch_data": 1.25, "opensearch_ingest": 0.75, "object_store": 0.25}
 MACHINE_MEMORY = 1.0
 
 

@@ -17,8 +17,8 @@ description:
   - Refuses an inventory that cannot become a cluster, with all the reasons at once, before anything is changed.
   - Holds no secret.
   - The groups it knows are C(load_balancers), C(etcd), C(control_plane), C(workers), C(gpu_workers), C(mirror), C(monitoring),
-    C(object_store), C(opensearch_managers), C(opensearch_data) and C(opensearch_dashboards). Hosts in none of them are left alone, with
-    a warning.
+    C(object_store), C(opensearch_managers), C(opensearch_data), C(opensearch_ingest) and C(opensearch_dashboards). Hosts in none of them are
+    left alone, with a warning.
   - The variables that it reads start with C(cluster_), beside the host variables C(zone) and C(ansible_host).
 options: {}
 attributes:
@@ -88,8 +88,8 @@ kubernetes:
   type: bool
 opensearch:
   description:
-    - Name, version, C(nodes) with their C(roles) and zones, C(managers), C(data), C(zones) of the data, ports, C(urls), whether copies are C(spread) over zones
-      and C(replicas_survive_zone), and the paths of what an administrator comes with on the client host. C(enabled) is false where there is none.
+    - Name, version, C(nodes) with their C(roles) and zones, C(managers), C(data), C(ingest), C(zones) of the data, ports, C(urls), whether copies are C(spread)
+      over zones and C(replicas_survive_zone), and the paths of what an administrator comes with on the client host. C(enabled) is false where there is none.
     - C(dashboards) has the C(nodes) of OpenSearch Dashboards, C(version), C(port), the C(urls) that users go to, and C(components).
   returned: success
   type: dict

@@ -149,7 +149,7 @@ def reset_refused(inventory):
 
 #: What is moved aside, where it lies, and the groups of the hosts that have it.
 ASIDE = {"etcd's data": ("/var/lib/etcd", "data.removed-", {"etcd"}),
-         "OpenSearch's data": ("/var/lib/opensearch", "nodes.removed-", {"opensearch_managers", "opensearch_data"})}
+         "OpenSearch's data": ("/var/lib/opensearch", "nodes.removed-", {"opensearch_managers", "opensearch_data", "opensearch_ingest"})}
 
 
 def moved_aside(inventory):

@@ -32,7 +32,7 @@ PYTHON = (3, 8)
 #: MiB of memory that a part adds to the host's own; the second number is for profile lab.
 HOST_MEMORY = (384, 128)
 MEMORY = {"control_plane": (1536, 1024), "etcd": (512, 256), "workers": (1024, 512), "load_balancers": (256, 64), "mirror": (512, 256),
-          "opensearch_managers": (1536, 640), "opensearch_data": (2048, 768), "object_store": (256, 64),
+          "opensearch_managers": (1536, 640), "opensearch_data": (2048, 768), "opensearch_ingest": (1536, 640), "object_store": (256, 64),
           "opensearch_dashboards": (1024, 512)}
 #: Folder, size of its file system in MiB, and MiB that have to be free: enough to do a run, not to fill one's day with images.
 DISKS = {
@@ -43,6 +43,7 @@ DISKS = {
     "mirror": (("/var", 10240, 2048),),
     "opensearch_managers": (("/opt", 4096, 1024), ("/var/lib/opensearch", 4096, 1024)),
     "opensearch_data": (("/opt", 4096, 1024), ("/var/lib/opensearch", 20480, 4096)),
+    "opensearch_ingest": (("/opt", 4096, 1024), ("/var/lib/opensearch", 1024, 256)),
     "object_store": (("/var/lib/object-store", 20480, 4096),),
     "opensearch_dashboards": (("/opt", 4096, 2048),),
 }
@@ -50,7 +51,8 @@ LAB_DISK = (2048, 256)
 #: Files that a part's largest service opens; the second number is for profile lab. nginx says so in its configuration, the others are
 #: what a busy one was seen to hold, not what their units ask for (1048576), which systemd cuts to what it may give.
 FILES = {"control_plane": (65536, 8192), "workers": (65536, 8192), "etcd": (16384, 4096), "load_balancers": (9216, 9216), "mirror": (8192, 4096),
-         "opensearch_managers": (65535, 8192), "opensearch_data": (65535, 8192), "object_store": (8192, 4096), "opensearch_dashboards": (8192, 4096)}
+         "opensearch_managers": (65535, 8192), "opensearch_data": (65535, 8192), "opensearch_ingest": (65535, 8192), "object_store": (8192, 4096),
+         "opensearch_dashboards": (8192, 4096)}
 #: Minors that a kubelet may be older than the API servers, by Kubernetes' version skew policy.
 KUBELET_BEHIND = 3
 CONTROLLERS = ("cpu", "cpuset", "memory", "pids")
@@ -72,6 +74,7 @@ PORTS = {
     "mirror": {8443: ("nginx",), 5000: ("nginx", "docker-registry")},
     "opensearch_managers": {9200: ("java",), 9300: ("java",)},
     "opensearch_data": {9200: ("java",), 9300: ("java",)},
+    "opensearch_ingest": {9200: ("java",), 9300: ("java",)},
     "object_store": {7070: ("versitygw",)},
     # Newer releases of Node.js call their main thread so.
     "opensearch_dashboards": {5601: ("node", "MainThread")},

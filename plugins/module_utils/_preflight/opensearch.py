@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-PARTS = ("opensearch_managers", "opensearch_data")
+PARTS = ("opensearch_managers", "opensearch_data", "opensearch_ingest")
 UNIT = "/etc/systemd/system/opensearch.service"
 SETTINGS = "/etc/opensearch/opensearch.yml"
 #: Options of the JVM that say how large the heap is.

@@ -278,6 +278,8 @@ HOSTS = (
     ("an OpenSearch node is added", ROLLED_OUT, "it joins, and shards move to it; a data node in a zone that had none restarts the others one at a time"),
     ("an OpenSearch manager is added or taken out", ROLLED_OUT, "the nodes look for managers where the inventory has them, without a restart; one that is "
                                                                 "taken out runs on until it is stopped: stop one at a time"),
+    ("an OpenSearch ingest node is added", ROLLED_OUT, "it joins, and clients of the collection ask it first; with the first one the data nodes are restarted "
+                                                       "one at a time, and run no ingest pipeline any more"),
     ("an OpenSearch data node is taken out", BY_HAND, "it runs on and keeps its shards: exclude it from allocation and wait until it has none, then stop it"),
     ("an instance of OpenSearch Dashboards is added", ROLLED_OUT, "it is installed, the nodes' packet filters let it in, and the balancers lead to it"),
     ("an instance of OpenSearch Dashboards is taken out", BY_HAND,

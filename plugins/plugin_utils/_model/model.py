@@ -12,7 +12,7 @@ from .addresses import host_port, is_address, nth, split_host_port, url
 from .checks import run_checks
 from .dashboards import dashboards
 from .firewall import firewall
-from .opensearch import DATA, MANAGERS, object_store, opensearch
+from .opensearch import MANAGERS, NODES, object_store, opensearch
 from .problems import Problem
 from .promises import is_open, policy_engine, promises
 from .settle import settle
@@ -189,7 +189,7 @@ def _host(host, encrypted, pod_access):
         "interface": host.values["cluster_node_interface"],
         "is_etcd": host.is_in("etcd"), "is_control_plane": is_control_plane, "is_worker": is_worker, "is_node": is_node,
         "is_load_balancer": host.is_in("load_balancers"), "is_mirror": host.is_in("mirror"),
-        "is_opensearch": host.is_in(MANAGERS, DATA), "is_object_store": host.is_in("object_store"),
+        "is_opensearch": host.is_in(*NODES), "is_object_store": host.is_in("object_store"),
         "is_opensearch_dashboards": host.is_in("opensearch_dashboards"),
         "reaches_pods": pki.reaches_pods(host, pod_access),
         "labels": labels if is_node else {}, "taints": taints + host.values["cluster_node_taints"] if is_node else [],

@@ -12,7 +12,7 @@ from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch impor
 from .addresses import host_port, url
 
 HTTP_PORT, TRANSPORT_PORT, OBJECT_STORE_PORT = 9200, 9300, 7070
-MANAGERS, DATA = "opensearch_managers", "opensearch_data"
+MANAGERS, DATA, INGEST = NODES = ("opensearch_managers", "opensearch_data", "opensearch_ingest")
 #: What is ours on a node's host, beside the settings that the engine reads.
 FOLDER = "/etc/ironrack/opensearch"
 #: How the release file calls its components of OpenSearch, one for each version.
@@ -34,12 +34,18 @@ def versions(release):
 
 def nodes(plan):
     """:returns: the hosts of OpenSearch, managers first, each once."""
-    return list({host.name: host for host in plan.group(MANAGERS) + plan.group(DATA)}.values())
+    return list({host.name: host for group in NODES for host in plan.group(group)}.values())
 
 
-def roles(host):
-    """:returns: node.roles of a host."""
-    return (["cluster_manager"] if host.is_in(MANAGERS) else []) + (["data", "ingest"] if host.is_in(DATA) else [])
+def roles(plan, host):
+    """:returns: node.roles of a host. Data nodes run the ingest pipelines too, unless there are nodes for them."""
+    return (["cluster_manager"] if host.is_in(MANAGERS) else []) + (["data"] if host.is_in(DATA) else []) + (
+        ["ingest"] if host.is_in(INGEST if plan.groups[INGEST] else DATA) else [])
+
+
+def asked(plan):
+    """:returns: the hosts that clients ask: those of the ingest nodes first, where there are some. Managers of their own are left in peace."""
+    return list({host.name: host for group in (INGEST, DATA) for host in plan.group(group)}.values())
 
 
 def data_zones(plan):
@@ -88,14 +94,14 @@ def opensearch(plan, release, kubeconfig):
     made, version, beside = nodes(plan), plan.values["cluster_opensearch_version"], posixpath.dirname(kubeconfig)
     return {
         "enabled": bool(made), "name": name_of(plan), "version": version, "folder": FOLDER,
-        "nodes": [{"name": host.name, "address": host.address, "zone": host.values["zone"], "roles": roles(host)} for host in made],
-        "managers": list(plan.groups[MANAGERS]), "data": list(plan.groups[DATA]),
+        "nodes": [{"name": host.name, "address": host.address, "zone": host.values["zone"], "roles": roles(plan, host)} for host in made],
+        "managers": list(plan.groups[MANAGERS]), "data": list(plan.groups[DATA]), "ingest": [host.name for host in made if "ingest" in roles(plan, host)],
         "zones": sorted(zone for zone in data_zones(plan) if zone),
         "spread": is_spread(plan), "replicas": plan.values["opensearch_index_replicas"],
         "replicas_survive_zone": is_spread(plan) and plan.values["opensearch_index_replicas"] > 0 and managers_survive_a_zone(plan),
         "http_port": HTTP_PORT, "transport_port": TRANSPORT_PORT,
         "seeds": [host_port(host.address, TRANSPORT_PORT) for host in plan.group(MANAGERS)],
-        "urls": [url(host.address, HTTP_PORT) for host in plan.group(DATA)],
+        "urls": [url(host.address, HTTP_PORT) for host in asked(plan)],
         "ca_file": posixpath.join(beside, "opensearch-ca.crt"), "cert_file": posixpath.join(beside, "opensearch-admin.crt"),
         "key_file": posixpath.join(beside, "opensearch-admin.key"), "password_file": posixpath.join(beside, "opensearch-admin-password"),
         "schedule": schedule(plan) if made else {},

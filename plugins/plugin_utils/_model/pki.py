@@ -7,6 +7,7 @@ from __future__ import annotations
 from .addresses import is_address, nth
 from .dashboards import GROUP as DASHBOARDS
 from .dashboards import names as dashboards_names
+from .opensearch import NODES
 from .opensearch import nodes as opensearch_nodes
 
 LEAF_DAYS = 365
@@ -162,7 +163,7 @@ def host_files(host, encrypted, pod_access=False):
         files += [(OURS + "/kubernetes-ca.crt", "kubernetes-ca.crt")] + _pair(OURS + "/balancer-probe", "balancer-probe")
     if reaches_pods(host, pod_access):
         files += [(OURS + "/kubernetes-ca.crt", "kubernetes-ca.crt")] + _pair(OURS + "/pod-access", "pod-access")
-    if host.is_in("opensearch_managers", "opensearch_data"):
+    if host.is_in(*NODES):
         # The chain: while the authority is rotated it has two.
         files += [(OPENSEARCH + "/ca.crt", "opensearch-ca-chain.crt")] + _pair(OPENSEARCH + "/node", "opensearch-" + host.name)
         for name, folder in OPENSEARCH_CLIENTS.items():

@@ -134,16 +134,17 @@ VARIABLE_ALIASES = {
 #: Groups the model knows; those that later parts use are named, so that their hosts are part of the cluster from the start.
 GROUPS = (
     "load_balancers", "etcd", "control_plane", "workers", "gpu_workers", "mirror",
-    "monitoring", "object_store", "opensearch_managers", "opensearch_data", "opensearch_dashboards",
+    "monitoring", "object_store", "opensearch_managers", "opensearch_data", "opensearch_ingest", "opensearch_dashboards",
 )
 #: Groups whose hosts are a part of Kubernetes, or stand before it.
 KUBERNETES_GROUPS = ("load_balancers", "etcd", "control_plane", "workers", "gpu_workers")
 #: Groups that are a use of their own: an inventory that has them, and none of Kubernetes' groups, is one without Kubernetes.
-OWN_USE_GROUPS = ("opensearch_managers", "opensearch_data", "object_store")
+OWN_USE_GROUPS = ("opensearch_managers", "opensearch_data", "opensearch_ingest", "object_store")
 #: What other tools call them: difflib alone would not find these.
 GROUP_ALIASES = {
     "kube_control_plane": "control_plane", "kube-master": "control_plane", "kube_master": "control_plane", "masters": "control_plane",
     "master": "control_plane", "controllers": "control_plane", "kube_node": "workers", "kube-node": "workers", "nodes": "workers",
     "lb": "load_balancers", "loadbalancers": "load_balancers", "gpu": "gpu_workers", "gpus": "gpu_workers", "registry": "mirror",
     "opensearch_master": "opensearch_managers", "opensearch_masters": "opensearch_managers", "opensearch_nodes": "opensearch_data",
+    "opensearch_coordinating": "opensearch_ingest", "opensearch_clients": "opensearch_ingest",
 }

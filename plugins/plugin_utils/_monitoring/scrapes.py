@@ -13,7 +13,7 @@ PORT, ALERTMANAGER_PORT, NODE_PORT, BALANCER_PORT, ETCD_PORT, KUBELET_PORT, OPEN
 TARGETS = "/var/lib/ironrack-pod-targets"
 #: What role llm_service labels pods with.
 SERVICE_LABEL, RELEASE_LABEL = "ironrack.cluster/service", "ironrack.cluster/release"
-OPENSEARCH = ("opensearch_managers", "opensearch_data")
+OPENSEARCH = ("opensearch_managers", "opensearch_data", "opensearch_ingest")
 #: Histograms of thousands of series each, that no rule of ours reads.
 DROPPED = "(apiserver_request_(sli|body_size)_.*|(apiserver_response_sizes|apiserver_watch_.*|apiserver_admission_.*|etcd_request_duration_seconds|" \
     "workqueue_.*|rest_client_.*|storage_operation_.*|kubelet_runtime_operations_.*|apiserver_request_duration_seconds)_bucket)"

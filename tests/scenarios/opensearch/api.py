@@ -14,6 +14,7 @@ from collections import namedtuple
 from ..common import OUTPUT, NotProved, hosts_of
 
 PORT, NODES_PORT = 9200, 9300
+GROUPS = {"opensearch_managers", "opensearch_data", "opensearch_ingest"}
 CA, CERT, KEY, PASSWORD = (OUTPUT / name for name in ("opensearch-ca.crt", "opensearch-admin.crt", "opensearch-admin.key", "opensearch-admin-password"))
 #: Seconds for a connection to come about: a host without power does not even refuse one.
 CONNECT = 2
@@ -23,7 +24,7 @@ Answer = namedtuple("Answer", "status body seconds")
 
 def nodes(inventory):
     """:returns: {name: address} of the nodes of OpenSearch. :raises NotProved: where there are none."""
-    found = {name: entry["address"] for name, entry in hosts_of(inventory).items() if {"opensearch_managers", "opensearch_data"} & set(entry["groups"])}
+    found = {name: entry["address"] for name, entry in hosts_of(inventory).items() if GROUPS & set(entry["groups"])}
     if not found:
         raise NotProved("%s has no OpenSearch" % inventory)
     return found

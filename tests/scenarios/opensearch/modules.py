@@ -48,6 +48,13 @@ def refused(nodes, name, arguments, words, look):
         raise NotProved("%s %s should be refused: %s; the engine has %s, and had %s" % (name, arguments, told.get("msg") or told, look(), before))
 
 
+def listed(nodes, kind, name, document):
+    """opensearch_info tells of a thing what the module that made it says of it. :raises NotProved: where it does not."""
+    told = module(nodes, "info", {"gather": [kind]})
+    if told.get("failed") or (told.get(kind) or {}).get(name) != document or told["changed"]:
+        raise NotProved("opensearch_info tells of %s: %s, not %s" % (kind, told.get("msg") or (told.get(kind) or {}).get(name), document))
+
+
 def found(address, path, *keys):
     """:returns: what stands below some keys of an answer; None where the engine has no such thing."""
     answer = api.ask(address, "GET", path)
@@ -76,7 +83,8 @@ def templates(nodes, address):
     brought(nodes, "index_template", given, look, {"number_of_shards": "1", "number_of_replicas": "2"})
     api.well(address, "PUT", "/" + INDICES[0])
     changed = dict(given, template={"settings": {"number_of_shards": 1, "number_of_replicas": 1}, "mappings": {"properties": {"at": {"type": "date"}}}})
-    brought(nodes, "index_template", changed, look, {"number_of_shards": "1", "number_of_replicas": "1"})
+    made = brought(nodes, "index_template", changed, look, {"number_of_shards": "1", "number_of_replicas": "1"})
+    listed(nodes, "index_templates", TEMPLATE, made["template"])
     api.well(address, "PUT", "/" + INDICES[1])
     if [replicas(index) for index in INDICES] != ["2", "1"]:
         raise NotProved("indices of the template have %s replicas" % [replicas(index) for index in INDICES])
@@ -114,6 +122,7 @@ def aliases(nodes, address):
     reader = Reader(address)
     reader.start()
     brought(nodes, "alias", to(INDICES[1]), look, {INDICES[0]: {"is_write_index": False}, INDICES[1]: {"is_write_index": True}})
+    listed(nodes, "aliases", ALIAS, {INDICES[0]: {"is_write_index": False}, INDICES[1]: {"is_write_index": True}})
     went = api.well(address, "POST", "/%s/_doc?refresh=true" % ALIAS, {"at": "2026-01-01T00:00:00Z"})["_index"]
     brought(nodes, "alias", {"name": ALIAS, "indices": [{"index": INDICES[1], "is_write_index": True}]}, look, {INDICES[1]: {"is_write_index": True}})
     brought(nodes, "alias", {"name": ALIAS, "indices": [{"index": INDICES[0], "is_write_index": True}]}, look, {INDICES[0]: {"is_write_index": True}})
@@ -160,13 +169,16 @@ def security(nodes, address):
     reads = {"index_patterns": [TEMPLATE + "-*"], "allowed_actions": ["read"]}
     role, user, mapping = look("roles", ROLE, "cluster_permissions"), look("internalusers", USER, "backend_roles"), look("rolesmapping", ROLE, "backend_roles")
     brought(nodes, "security_role", {"name": ROLE, "cluster_permissions": [], "index_permissions": [reads]}, role, [])
-    brought(nodes, "security_user", {"name": USER, "user_password": first, "backend_roles": ["lab-readers"]}, user, ["lab-readers"])
+    made = brought(nodes, "security_user", {"name": USER, "user_password": first, "backend_roles": ["lab-readers"]}, user, ["lab-readers"])
+    listed(nodes, "users", USER, made["user"])
     if logs_in(first) != [403, 403]:
         raise NotProved("a user without a role gets %s" % logs_in(first))
-    brought(nodes, "security_role_mapping", {"name": ROLE, "backend_roles": ["lab-readers"]}, mapping, ["lab-readers"])
+    mapped = brought(nodes, "security_role_mapping", {"name": ROLE, "backend_roles": ["lab-readers"]}, mapping, ["lab-readers"])
+    listed(nodes, "role_mappings", ROLE, mapped["mapping"])
     if logs_in(first) != [200, 403]:
         raise NotProved("a user who may read some indices gets %s" % logs_in(first))
-    brought(nodes, "security_role", {"name": ROLE, "cluster_permissions": ["cluster_monitor"]}, role, ["cluster_monitor"])
+    allowed = brought(nodes, "security_role", {"name": ROLE, "cluster_permissions": ["cluster_monitor"]}, role, ["cluster_monitor"])
+    listed(nodes, "roles", ROLE, allowed["role"])
     if logs_in(first) != [200, 200]:
         raise NotProved("with cluster_monitor, and what was there before, the user gets %s" % logs_in(first))
     kept = {"name": USER, "user_password": second, "update_password": "on_create"}
@@ -178,6 +190,18 @@ def security(nodes, address):
     brought(nodes, "security_role", {"name": ROLE, "state": "absent"}, role, None)
     if logs_in(second) != [401, 401]:
         raise NotProved("the user was taken away, and gets %s" % logs_in(second))
+
+
+def unknown(nodes):
+    """What the engine has no plugin for is one sentence; what it has none of is an empty answer."""
+    for kind in ("ism_policies", "sm_policies"):
+        told = module(nodes, "info", {"gather": [kind]})
+        if not told.get("failed") or "no plugin opensearch-index-management" not in told["msg"]:
+            raise NotProved("opensearch_info tells of %s: %s" % (kind, told))
+    registered = api.well(next(iter(nodes.values())), "GET", "/_snapshot")
+    told = module(nodes, "info", {"gather": ["repositories"]})
+    if {name: one["type"] for name, one in told["repositories"].items()} != {name: one["type"] for name, one in registered.items()}:
+        raise NotProved("opensearch_info tells of repositories: %s, and the engine has %s" % (told["repositories"], registered))
 
 
 def clear(address):
@@ -199,7 +223,8 @@ def opensearch_modules(inventory):
     searches = aliases(nodes, address)
     settings(nodes, address)
     security(nodes, address)
+    unknown(nodes)
     clear(address)
     say("opensearch-modules: index template, index settings, alias, cluster settings, role, user and mapping: each change was said by a check run, with its "
         "difference, is what the engine has, and is none once more; %d searches of the alias on its way, 0 failed; what the engine or the security plugin "
-        "refuses is one sentence, and changes nothing; %.0f s" % (searches, time.monotonic() - begun))
+        "refuses is one sentence, and changes nothing; opensearch_info tells of each what its module does; %.0f s" % (searches, time.monotonic() - begun))

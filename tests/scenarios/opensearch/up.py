@@ -9,7 +9,7 @@ import socket
 import ssl
 import time
 
-from ..common import NotProved, on, say
+from ..common import NotProved, hosts_of, on, say
 from . import api
 
 INDEX = "lab-up"
@@ -29,6 +29,8 @@ def opensearch_up(inventory):
     first = next(iter(nodes.values()))
     health = api.well(first, "GET", "/_cluster/health")
     expect("%d nodes in one green cluster" % len(nodes), (health["status"], health["number_of_nodes"]) == ("green", len(nodes)), health)
+    roles(inventory, first)
+    pipelines(nodes)
     spread(first)
     for name, address in nodes.items():
         closed(name, address)
@@ -36,6 +38,33 @@ def opensearch_up(inventory):
     audited(nodes)
     unlimited(nodes)
     say("opensearch-up: %d nodes of %s" % (len(nodes), ", ".join(sorted(nodes))))
+
+
+def roles(inventory, address):
+    """Each node does what its groups say, and no other work."""
+    groups = {name: set(entry["groups"]) for name, entry in hosts_of(inventory).items()}
+    own = any("opensearch_ingest" in found for found in groups.values())
+    seen = {node["name"]: sorted(node["roles"]) for node in api.well(address, "GET", "/_nodes")["nodes"].values()}
+    wanted = {name: sorted((["cluster_manager"] if "opensearch_managers" in groups[name] else []) + (["data"] if "opensearch_data" in groups[name] else []) + (
+        ["ingest"] if ("opensearch_ingest" if own else "opensearch_data") in groups[name] else [])) for name in seen}
+    expect("roles by the groups: %s" % ", ".join("%s: %s" % (name, "+".join(wanted[name])) for name in sorted(wanted)), seen == wanted, seen)
+
+
+def pipelines(nodes):
+    """Any node takes a document for an ingest pipeline, and one that may runs it."""
+    first = next(iter(nodes.values()))
+    api.well(first, "PUT", "/_ingest/pipeline/" + INDEX, {"processors": [{"set": {"field": "by", "value": "the pipeline"}}]})
+    try:
+        for name, address in nodes.items():
+            api.well(address, "PUT", "/%s/_doc/%s?pipeline=%s" % (INDEX, name, INDEX), {"from": name})
+        by = {name: api.well(first, "GET", "/%s/_doc/%s" % (INDEX, name))["_source"].get("by") for name in nodes}
+        expect("documents sent to %s went through an ingest pipeline" % ", ".join(by), set(by.values()) == {"the pipeline"}, by)
+        ran = {node["name"]: node["ingest"]["total"]["count"] for node in api.well(first, "GET", "/_nodes/stats/ingest")["nodes"].values()}
+        able = {node["name"] for node in api.well(first, "GET", "/_nodes")["nodes"].values() if "ingest" in node["roles"]}
+        expect("only %s ran it" % ", ".join(sorted(able)), {name for name, count in ran.items() if count} <= able and any(ran.values()), ran)
+    finally:
+        api.ask(first, "DELETE", "/" + INDEX)
+        api.ask(first, "DELETE", "/_ingest/pipeline/" + INDEX)
 
 
 def spread(address):

@@ -90,6 +90,16 @@ def test_a_dedicated_manager_and_a_single_zone(rendered):
     assert found["node.roles"] == ["data", "ingest"] and not [name for name in found if "awareness" in name]
 
 
+def test_ingest_nodes_of_their_own_take_that_from_the_data_nodes_and_are_asked_first(rendered):
+    cluster = model({"opensearch_ingest": ["i1"]}, dict(HOSTS, i1=("10.77.0.71", "a")))
+    made = {one["name"]: one["roles"] for one in cluster["opensearch"]["nodes"]}
+    assert made == {"os1": ["cluster_manager", "data"], "os2": ["cluster_manager", "data"], "os3": ["cluster_manager", "data"], "i1": ["ingest"]}
+    assert cluster["opensearch"]["urls"][0] == "https://10.77.0.71:9200" and len(cluster["opensearch"]["urls"]) == 4
+    assert cluster["opensearch"]["ingest"] == ["i1"] and cluster["hosts"]["i1"]["is_opensearch"]
+    assert yaml.safe_load(rendered("opensearch.yml.j2", "i1", cluster))["node.roles"] == ["ingest"]
+    assert "opensearch-i1.crt" in [one["source"] for one in cluster["hosts"]["i1"]["pki_files"]]
+
+
 def test_an_older_tls_has_strong_suites_and_a_site_adds_settings(rendered):
     found = yaml.safe_load(rendered("opensearch.yml.j2", opensearch_tls_min_version="TLS1.2", opensearch_settings={"path.repo": ["/mnt/a"]}))
     assert found["plugins.security.ssl.http.enabled_protocols"] == ["TLSv1.3", "TLSv1.2"]

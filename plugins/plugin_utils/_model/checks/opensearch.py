@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import expiry, snapshots
 
-from ..opensearch import DATA, MANAGERS, S3, SCHEDULE, data_zones, managers_survive_a_zone, nodes, placeable, schedule, versions
+from ..opensearch import DATA, MANAGERS, NODES, S3, SCHEDULE, data_zones, managers_survive_a_zone, nodes, placeable, schedule, versions
 from ..problems import did_you_mean
 from ..settle import some
 from .registry import check
@@ -18,8 +18,9 @@ def _is_production(plan):
 
 @check()
 def opensearch_has_both(plan, releases):
-    for group, other, what in ((MANAGERS, DATA, "elects and keeps the state of the cluster"), (DATA, MANAGERS, "keeps the indices")):
-        if plan.groups[other] and not plan.groups[group]:
+    for group, what in ((MANAGERS, "elects and keeps the state of the cluster"), (DATA, "keeps the indices")):
+        other = next((name for name in NODES if plan.groups[name]), None)
+        if other and not plan.groups[group]:
             yield ("group %s" % group, "it has no host, and %s has %s" % (other, some(plan.groups[other])), "a host that %s" % what,
                    "put hosts into it; those of %s will do" % other)
 

@@ -9,12 +9,12 @@ import threading
 
 import pytest
 
-from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import reading
+from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import listing, reading
 from ansible_collections.ironrack.cluster.plugins.modules import opensearch_cluster_settings, opensearch_flush, opensearch_health, opensearch_info
 from ansible_collections.ironrack.cluster.plugins.modules import opensearch_index_settings, opensearch_node_exclusion
 from ansible_collections.ironrack.cluster.tests.unit.plugins.modules.opensearch_calls import (
     NOBODY, absent_without_a_cluster, call_fixture, engine_fixture, settles)
-from ansible_collections.ironrack.cluster.tests.unit.plugins.opensearch_engine import error, shard
+from ansible_collections.ironrack.cluster.tests.unit.plugins.opensearch_engine import error, of_ism, of_sm, shard
 
 FIXTURES = (call_fixture, engine_fixture)
 WATERMARK = "cluster.routing.allocation.disk.watermark"
@@ -204,3 +204,41 @@ def test_what_a_cluster_is_made_of(engine, call):
     partial = call(opensearch_info, gather=["nodes"])
     assert partial["elected_manager"] is None and len(partial["nodes"]) == 1 and partial["health"] is partial["indices"] is partial["settings"] is None
     assert call(opensearch_info, check=True, urls=[NOBODY])["failed"]
+    assert not [kind for kind in listing.KINDS if result[kind] is not None]
+
+
+def test_info_lists_what_other_modules_have_there_in_the_form_that_they_compare(engine, call):
+    sm = {"creation": {"schedule": {"cron": {"expression": "0 1 * * *", "timezone": "UTC"}}}, "snapshot_config": {"repository": "r"}}
+    engine.answers = {
+        ("GET", "/_index_template"): (200, {"index_templates": [{"name": "logs", "index_template": {
+            "index_patterns": ["logs-*"], "template": {"settings": {"index": {"number_of_replicas": "1"}}}, "composed_of": []}}]}),
+        ("GET", "/_alias"): (200, {"logs-2": {"aliases": {"logs": {"is_write_index": True}}}, "logs-1": {"aliases": {"logs": {}, "old": {}}}, "x": {"aliases": {}}}),
+        ("GET", "/_snapshot"): (200, {"r": {"type": "s3", "settings": {"bucket": "b", "path_style_access": "true"}}}),
+        ("GET", "/_plugins/_security/api/internalusers"): (200, {"shipper": {"hash": "", "backend_roles": ["writers"], "reserved": False, "static": False}}),
+        ("GET", "/_plugins/_security/api/roles"): (200, {"b": {"cluster_permissions": ["x"], "static": True}, "a": {"cluster_permissions": []}}),
+        ("GET", "/_plugins/_security/api/rolesmapping"): (200, {"a": {"users": ["u2", "u1"]}}),
+        ("GET", "/_plugins/_ism/policies"): (200, {"policies": [{"_id": "hot", "policy": of_ism({"states": [{"name": "hot", "actions": []}]})}], "total_policies": 1}),
+        ("GET", "/_plugins/_sm/policies"): (200, {"policies": [{"_id": "nightly-sm-policy", "sm_policy": of_sm("nightly", sm)}], "total_policies": 1})}
+    found = call(opensearch_info, gather=list(listing.KINDS))
+    assert found["index_templates"] == {"logs": {"index_patterns": ["logs-*"], "template": {"settings": {"index.number_of_replicas": "1"}}}}
+    assert found["aliases"] == {"logs": {"logs-1": {}, "logs-2": {"is_write_index": True}}, "old": {"logs-1": {}}}
+    assert found["repositories"] == {"r": {"type": "s3", "settings": {"bucket": "b", "path_style_access": "true"}}}
+    assert found["users"] == {"shipper": {"backend_roles": ["writers"]}} and list(found["roles"]) == ["a", "b"]
+    assert found["role_mappings"] == {"a": {"users": ["u1", "u2"]}}
+    assert found["ism_policies"]["hot"]["states"][0]["name"] == "hot" and found["sm_policies"]["nightly"]["snapshot_config"] == {"repository": "r"}
+    assert found["nodes"] is None and found["changed"] is False and not engine.writes()
+
+
+def test_info_of_policies_without_index_management_is_one_clear_error(engine, call):
+    engine.plugins.remove("_ism")
+    assert "no plugin opensearch-index-management" in call(opensearch_info, gather=["ism_policies"])["msg"]
+
+
+def test_info_reads_policies_page_by_page(engine, call, monkeypatch):
+    monkeypatch.setattr(listing, "PAGE", 2)
+    every = [{"_id": "p%d" % number, "policy": {"states": []}} for number in range(3)]
+    answer = engine.answer
+    monkeypatch.setattr(engine, "answer", lambda method, path, query, *rest: (
+        200, {"policies": every[int(query["from"]):int(query["from"]) + 2], "total_policies": 3}) if path == "/_plugins/_ism/policies" else answer(
+            method, path, query, *rest))
+    assert list(call(opensearch_info, gather=["ism_policies"])["ism_policies"]) == ["p0", "p1", "p2"]
