@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import http.client
+import json
 import socket
 import ssl
+import subprocess
 import time
 
-from ..common import NotProved, hosts_of, on, say
+from ..common import ROOT, NotProved, hosts_of, on, say
 from . import api
 
 INDEX = "lab-up"
@@ -31,7 +33,7 @@ def opensearch_up(inventory):
     expect("%d nodes in one green cluster" % len(nodes), (health["status"], health["number_of_nodes"]) == ("green", len(nodes)), health)
     roles(inventory, first)
     pipelines(nodes)
-    spread(first)
+    spread(first, replicas_of(inventory, next(iter(nodes))))
     for name, address in nodes.items():
         closed(name, address)
     users(first)
@@ -67,17 +69,23 @@ def pipelines(nodes):
         api.ask(first, "DELETE", "/_ingest/pipeline/" + INDEX)
 
 
-def spread(address):
-    """Each copy of a shard is in another zone than the first one."""
+def replicas_of(inventory, host):
+    """:returns: opensearch_index_replicas of an inventory, whose default is 1."""
+    told = subprocess.run(["ansible-inventory", "-i", str(inventory), "--host", host], cwd=ROOT, check=True, capture_output=True, text=True, timeout=60)
+    return int(json.loads(told.stdout).get("opensearch_index_replicas", 1))
+
+
+def spread(address, replicas):
+    """Each copy of a shard is in another zone than the first one, and an index that says nothing of its copies has those of the inventory."""
     zones = {node["name"]: (node.get("attributes") or {}).get("zone") for node in api.well(address, "GET", "/_nodes")["nodes"].values()}
-    api.well(address, "PUT", "/" + INDEX, {"settings": {"number_of_shards": 3, "number_of_replicas": 1}})
+    api.well(address, "PUT", "/" + INDEX, {"settings": {"number_of_shards": 3}})
     try:
         api.well(address, "GET", "/_cluster/health/%s?wait_for_status=green&timeout=60s" % INDEX, timeout=90)
         held = {}
         for shard in api.well(address, "GET", "/_cat/shards/%s?format=json" % INDEX):
             held.setdefault(shard["shard"], []).append(zones.get(shard["node"]))
-        apart = held and all(len(set(found)) == 2 and None not in found for found in held.values())
-        expect("both copies of %d shards are in different zones" % len(held), apart, held)
+        apart = held and all(len(found) == len(set(found)) == replicas + 1 and None not in found for found in held.values())
+        expect("all %d copies of %d shards are in different zones" % (replicas + 1, len(held)), apart, held)
     finally:
         api.well(address, "DELETE", "/" + INDEX)
 
