@@ -54,23 +54,35 @@ class Restorer:
         """
         there = self._there()
         if self._record is None or self._record["phase"] == restoring.FORWARD and not self._options["abort"]:
-            refuse(restore_checks.problems_of(self._wish, there))
-        items = [restoring.Item(index, restore_checks.target_name(index, self._snapshot), {}) for index in sorted(self._wish.indices)]
-        self._plan = restoring.Plan(items, self._options["late"], self._options["copies"], self._options["confirmed"], self._options["abort"],
-                                    self._snapshot.started)
-        seen = self._seen(there.names, there.aliases, there.settings)
+            problems = restore_checks.problems_of(self._wish, there)
+            if problems and self._record is None and self._snapshot:
+                # Of those of its indices that the snapshot has, so that a person does not meet the rest of the reasons in a second run.
+                problems += self._aliased(self._planned(there, set(self._wish.indices) & set(self._snapshot.indices)), there)
+            refuse(problems)
+        seen = self._planned(there, self._wish.indices)
         if self._options["abort"]:
             return self._aborted(seen)
         if self._over(seen):
             self._record = None
             refuse(restore_checks.problems_of(self._wish, there._replace(own=())))
         if self._record is None:
-            self._plan = self._plan._replace(items=[self._with_aliases(item, seen, there) for item in items])
-            refuse(restore_checks.alias_problems(restoring.moves(self._plan, seen), there.aliases))
+            refuse(self._aliased(seen, there))
             self._record = restoring.begun(self._plan, seen, (there.settings.get("persistent") or {}).get(autocreate.SETTING))
         else:
             self._plan = restoring.planned(self._record, self._plan)
         return seen
+
+    def _planned(self, there, indices):
+        """Plan the restore of some indices, without the aliases that they get. :returns: what is seen of them."""
+        items = [restoring.Item(index, restore_checks.target_name(index, self._snapshot), {}) for index in sorted(indices)]
+        self._plan = restoring.Plan(items, self._options["late"], self._options["copies"], self._options["confirmed"], self._options["abort"],
+                                    self._snapshot.started)
+        return self._seen(there.names, there.aliases, there.settings)
+
+    def _aliased(self, seen, there):
+        """Plan which aliases the indices get. :returns: what speaks against them."""
+        self._plan = self._plan._replace(items=[self._with_aliases(item, seen, there) for item in self._plan.items])
+        return restore_checks.alias_problems(restoring.moves(self._plan, seen), there.aliases)
 
     def _aborted(self, seen):
         phase = self._record["phase"] if self._record else restoring.FAILED

@@ -96,6 +96,22 @@ def test_all_refusals_come_at_once_and_nothing_is_changed(engine, call, taken):
     assert not [one for one in allowed["problems"] if "PARTIAL" in one["what"]] and [one for one in allowed["problems"] if "1 of its shards" in one["what"]]
 
 
+def test_aliases_that_cannot_move_are_told_with_the_rest(engine, call):
+    for name in ("app-1", "app-2"):
+        engine.make(name, {"1": {}}, {"app": {"is_write_index": True}})
+    done = call(opensearch_snapshot, repository="backups", indices=["app-1", "app-2"])
+    asked = {"repository": "backups", "snapshot": done["snapshot"], "indices": ["app-1", "app-2"]}
+    alone = call(opensearch_restore, **asked)["problems"]
+    assert [(one["where"], one["what"]) for one in alone] == [("alias app", "app-1, app-2 are all marked as its write index")]
+    writes = len(engine.writes())
+    told = call(opensearch_restore, **dict(asked, indices=["app-1", "app-2", "missing"]))["problems"]
+    assert {one["where"] for one in told} == {"index missing", "alias app"} and len(engine.writes()) == writes
+    for name in ("app-1", "app-2"):
+        engine.answer("DELETE", "/" + name, {}, None, "")
+    told = call(opensearch_restore, **dict(asked, indices=["app-1", "app-2", "missing"]))["problems"]
+    assert "alias app" in {one["where"] for one in told} and "would all be its write index" in str(told)
+
+
 @pytest.mark.parametrize("wanted, words", [
     ({"indices": ["logs-*"]}, "stands for several indices"), ({"indices": [".opendistro_security"]}, "index of the engine"),
     ({"repository": "none"}, "there is no repository none"), ({"snapshot": "none"}, "there is no none in backups"),
