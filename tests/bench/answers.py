@@ -38,6 +38,7 @@ _UNCHANGED = {
     "opensearch_upgrade_check": {"turns": [], "under_way": False, "versions": {}, "status": None, "unassigned": []},
     "opensearch_node": {"action": "none", "reasons": [], "formed": True, "agreement_needed": False, "restart_needed": False, "before": {}, "after": {}},
     "java_truststore": {"changed_paths": []},
+    "opensearch_cluster_settings": {"settings": {}, "changed_settings": {}, "shadowed": []},
     "opensearch_index_settings": {"changed_indices": []},
     "opensearch_info": {"elected_manager": None, "nodes": []},
     "opensearch_repository": {"nodes": []},

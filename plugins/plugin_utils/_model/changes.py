@@ -84,7 +84,7 @@ CLUSTER = {
                                             "newer one (preflight: opensearch_version)"),
     "cluster_opensearch_dashboards_archive": (ROLLED_OUT, "the new version beside the old one, then " + _DASHBOARDS),
     "cluster_opensearch_dashboards_names": (ROLLED_OUT, "the certificates, then " + _DASHBOARDS),
-    "opensearch_index_replicas": (ROLLED_OUT, _OPENSEARCH + ". Indices that are there keep their copies: opensearch_index_settings changes those"),
+    "opensearch_index_replicas": (ROLLED_OUT, "by the API, without a restart; indices that are there keep their copies: opensearch_index_settings changes those"),
     "opensearch_heap": (ROLLED_OUT, _OPENSEARCH),
     "opensearch_backup_schedule": (ROLLED_OUT, "the timer on each node, and Prometheus' rules; where it is taken away, the timer finds no settings and does "
                                                "nothing"),

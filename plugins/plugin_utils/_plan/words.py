@@ -103,6 +103,12 @@ def _indices(details, _certificates):
     return "settings of %s of OpenSearch would change" % count(len(names), "index", "indices"), list(names)
 
 
+def _cluster_settings(details, _certificates):
+    changed = details.get("changed_settings", {})
+    return "%s of OpenSearch's cluster would change" % count(len(changed), "setting"), [
+        "%s: %s" % (name, "back to its default" if value is None else value) for name, value in sorted(changed.items())]
+
+
 def _exclusion(details, _certificates):
     names = details.get("excluded", [])
     return "OpenSearch would place no shard on %s" % count(len(names), "node") if names else "OpenSearch would place shards on all nodes", list(names)
@@ -198,6 +204,7 @@ BY_ACTION = {
     "ironrack.cluster.mirror_images": ("image", _images("pushed into the mirror's registry")),
     "ironrack.cluster.mirror_sync": ("bundle", _bundle),
     "ironrack.cluster.java_truststore": ("file", _truststore),
+    "ironrack.cluster.opensearch_cluster_settings": ("opensearch", _cluster_settings),
     "ironrack.cluster.opensearch_index_settings": ("opensearch", _indices),
     "ironrack.cluster.opensearch_node_exclusion": ("opensearch", _exclusion),
     "ironrack.cluster.opensearch_operation": ("opensearch", _operation),

@@ -62,7 +62,6 @@ def test_settings_of_a_combined_node(rendered):
     found = yaml.safe_load(rendered("opensearch.yml.j2", "os2"))
     assert (found["cluster.name"], found["node.name"], found["network.host"]) == ("ironrack", "os2", "10.77.0.52")
     assert found["node.roles"] == ["cluster_manager", "data", "ingest"] and found["node.attr.zone"] == "b"
-    assert found["cluster.default_number_of_replicas"] == 1
     assert found["cluster.routing.allocation.awareness.force.zone.values"] == ["a", "b", "c"]
     assert found["discovery.seed_providers"] == ["file"] and "cluster.initial_cluster_manager_nodes" not in found
     for layer in ("transport", "http"):
@@ -81,10 +80,6 @@ def test_the_names_in_the_settings_are_those_of_the_certificates():
     # No organization: its name in full is CN=opensearch-admin, and no pattern of nodes fits it.
     assert (made["opensearch-admin"]["common_name"], made["opensearch-admin"]["organizations"]) == ("opensearch-admin", [])
     assert {one["authority"] for name, one in made.items() if name.startswith("opensearch-")} == {"opensearch-ca"}
-
-
-def test_an_index_that_says_nothing_has_as_many_copies_as_the_layout_was_judged_by(rendered):
-    assert yaml.safe_load(rendered("opensearch.yml.j2", "os1", model(opensearch_index_replicas=2)))["cluster.default_number_of_replicas"] == 2
 
 
 def test_a_dedicated_manager_and_a_single_zone(rendered):
