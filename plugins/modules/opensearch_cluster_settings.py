@@ -68,7 +68,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._common.errors import conclude
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import settings
-from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.asking import ask, bring, put
+from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.asking import PATIENCE, ask, bring, put
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch.client import ARGUMENT_SPEC
 
 PATH = "/_cluster/settings"
@@ -77,7 +77,7 @@ PATH = "/_cluster/settings"
 def run(module):
     """:returns: the module's result."""
     wanted = settings.flat(module.params["settings"])
-    client, answer = ask(module, lambda one: one.expect("GET", PATH, params={"flat_settings": True}, what="the question for its settings"))
+    client, answer = ask(module, lambda one: one.expect("GET", PATH, params=dict(PATIENCE, flat_settings=True), what="the question for its settings"))
     before, transient = (settings.flat((answer or {}).get(kind)) for kind in ("persistent", "transient"))
     changed = settings.changes(before, wanted)
     shadowed = settings.shadows(transient, wanted)

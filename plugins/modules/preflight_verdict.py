@@ -55,6 +55,7 @@ options:
       - openssl
       - opensearch_version
       - opensearch_name
+      - opensearch_roles
       - opensearch_heap
       - same_machine
       - clock

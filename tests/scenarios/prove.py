@@ -19,8 +19,8 @@ from pathlib import Path
 from . import changes, encryption, hardening, host_faults, kill_chain, llm_image, midway, operate, own_parts, secrets
 from .common import OUTPUT, NotProved, compare, playbook, say
 from .files import everything, nothing_changed
-from .opensearch import backup, bench as opensearch_bench, expiry, faults as opensearch_faults, modules as opensearch_modules, proved, replace, restart
-from .opensearch import rotate, schedule, sick
+from .opensearch import backup, bench as opensearch_bench, expiry, faults as opensearch_faults, ingest, modules as opensearch_modules, proved
+from .opensearch import replace, restart, rotate, schedule, sick
 from .opensearch import up as opensearch_up, upgrade as opensearch_upgrade, users as opensearch_users
 from .releases import alerts, budget, canary, killed, outages, pipeline, pipeline_hindered, serving, swap, switches, up
 
@@ -156,6 +156,7 @@ STEPS = {
     "opensearch-upgrade-everywhere": opensearch_upgrade.opensearch_upgrade_everywhere,
     "opensearch-bench": opensearch_bench.opensearch_bench,
     "opensearch-node-replace": replace.opensearch_node_replace,
+    "opensearch-ingest": ingest.opensearch_ingest,
     "opensearch-backup": backup.opensearch_backup, "opensearch-damaged": backup.opensearch_damaged,
     "opensearch-retention": backup.opensearch_retention, "opensearch-schedule": schedule.opensearch_schedule,
     "opensearch-upgrade-proof": proved.opensearch_upgrade_proof,

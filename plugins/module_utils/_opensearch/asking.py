@@ -11,7 +11,7 @@ import json
 
 from .._common.errors import IronrackError
 from . import allocation
-from .client import NO_HANDLER, OpenSearchClient, OpenSearchUnreachable, quoted, reason_of
+from .client import LOST, NO_HANDLER, OpenSearchClient, OpenSearchUnreachable, quoted, reason_of
 
 #: How many shards are explained one by one: each is a question, and the first few tell the cause.
 EXPLAINED = 5
@@ -25,7 +25,7 @@ def ask(module, question, connect=OpenSearchClient):
     """Ask what there is before anything is changed.
 
     :param question: a callable that takes a client.
-    :returns: (client, its answer); (None, None) in a check run before there is a cluster, where everything would be new.
+    :returns: (client, its answer); (None, None) in a check run before there is a cluster, or while it has no manager to tell: everything would be new.
     """
     try:
         client = connect(module.params)
@@ -33,7 +33,10 @@ def ask(module, question, connect=OpenSearchClient):
     except OpenSearchUnreachable:
         if not module.check_mode:
             raise
-        return None, None
+    except IronrackError as error:
+        if not module.check_mode or error.details.get("status") != LOST:
+            raise
+    return None, None
 
 
 def get(client, path, what, params=None, plugin=None):

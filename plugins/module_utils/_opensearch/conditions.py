@@ -87,8 +87,8 @@ def opensearch_versions(seen, expected):
 def opensearch_zones(seen, expected):
     """Each node says the zone that the inventory says, for copies are spread by what it says."""
     zones = {one["name"]: one["zone"] or "none" for one in seen.get("members")}
-    wrong = ["%s says %s, not %s" % (one["name"], zones[one["name"]], one["zone"])
-             for one in expected["nodes"] if one["name"] in zones and zones[one["name"]] != one["zone"]]
+    wrong = ["%s says %s, not %s" % (one["name"], zones[one["name"]], one["zone"] or "none")
+             for one in expected["nodes"] if one["name"] in zones and zones[one["name"]] != (one["zone"] or "none")]
     missing = [name for name in _names(expected) if name not in zones]
     if missing and not wrong:
         raise Unknown("not in the cluster: %s" % listing(missing))

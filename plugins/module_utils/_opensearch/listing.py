@@ -39,12 +39,14 @@ def _secured(kind):
     return read
 
 
-def _policies(path, key, what, compared):
+def _policies(path, key, what, compared, suffix=""):
+    """:param suffix: what index management puts behind a policy's name, and takes away where it is asked for one."""
     def read(client):
         found = {}
         while True:
             answer = get(client, path, "the question for its " + what, {"from": len(found), "size": PAGE}, plugin=INDEX_MANAGEMENT) or {}
-            page = {one["_id"].rsplit("-sm-policy", 1)[0]: compared(one[key]) for one in answer.get("policies", [])}
+            page = {one["_id"][:-len(suffix)] if suffix and one["_id"].endswith(suffix) else one["_id"]: compared(one[key])
+                    for one in answer.get("policies", [])}
             if not set(page) - set(found):
                 return found
             found.update(page)
@@ -63,7 +65,7 @@ KINDS = {
     "roles": _secured(security.ROLE),
     "role_mappings": _secured(security.MAPPING),
     "ism_policies": _policies("/_plugins/_ism/policies", "policy", "ISM policies", ism_policy),
-    "sm_policies": _policies("/_plugins/_sm/policies", "sm_policy", "snapshot policies", sm_policy),
+    "sm_policies": _policies("/_plugins/_sm/policies", "sm_policy", "snapshot policies", sm_policy, "-sm-policy"),
 }
 
 

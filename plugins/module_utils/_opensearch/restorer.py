@@ -54,23 +54,27 @@ class Restorer:
         """
         there = self._there()
         if self._record is None or self._record["phase"] == restoring.FORWARD and not self._options["abort"]:
-            problems = restore_checks.problems_of(self._wish, there)
-            if problems and self._record is None and self._snapshot:
-                # Of those of its indices that the snapshot has, so that a person does not meet the rest of the reasons in a second run.
-                problems += self._aliased(self._planned(there, set(self._wish.indices) & set(self._snapshot.indices)), there)
-            refuse(problems)
+            self._refuse(there)
         seen = self._planned(there, self._wish.indices)
         if self._options["abort"]:
             return self._aborted(seen)
         if self._over(seen):
             self._record = None
-            refuse(restore_checks.problems_of(self._wish, there._replace(own=())))
+            self._refuse(there._replace(own=()))
         if self._record is None:
             refuse(self._aliased(seen, there))
             self._record = restoring.begun(self._plan, seen, (there.settings.get("persistent") or {}).get(autocreate.SETTING))
         else:
             self._plan = restoring.planned(self._record, self._plan)
         return seen
+
+    def _refuse(self, there):
+        """:raises Refused: with all that speaks against the restore."""
+        problems = restore_checks.problems_of(self._wish, there)
+        if problems and self._record is None and self._snapshot:
+            # Of those of its indices that the snapshot has, so that a person does not meet the rest of the reasons in a second run.
+            problems += self._aliased(self._planned(there, set(self._wish.indices) & set(self._snapshot.indices)), there)
+        refuse(problems)
 
     def _planned(self, there, indices):
         """Plan the restore of some indices, without the aliases that they get. :returns: what is seen of them."""

@@ -385,5 +385,5 @@ def openssl(probe, wants):
 
 CHECKS = (root, operating_system, machine, python, systemd, memory, disk, file_handles, cgroups, kernel, free_ports, own_address,
           foreign_cluster, fixed_settings, removed_host, version, another_minor, left_out, authorities, foreign_etcd, container_runtime, openssl,
-          opensearch.opensearch_version, opensearch.opensearch_name, opensearch.opensearch_heap)
+          opensearch.opensearch_version, opensearch.opensearch_name, opensearch.opensearch_roles, opensearch.opensearch_heap)
 NAMES = tuple(check.__name__ for check in CHECKS)

@@ -21,11 +21,13 @@ def built(unit, settings):
     """What a node was built with.
 
     :param unit: text of its unit. settings: text of its opensearch.yml.
-    :returns: version and name; empty where nothing tells.
+    :returns: version, name and roles; empty where nothing tells.
     """
     version = re.search(r"^ExecStart=/opt/opensearch/([0-9.]+)/", unit, re.M)
     name = re.search(r"^cluster\.name: *[\"']?([^\s\"']+)", settings, re.M)
-    return {"version": version.group(1) if version else "", "name": name.group(1) if name else ""}
+    roles = re.search(r"^node\.roles: *\[(.*)\]", settings, re.M)
+    return {"version": version.group(1) if version else "", "name": name.group(1) if name else "",
+            "roles": re.findall(r"[a-z_]+", roles.group(1)) if roles else []}
 
 
 def _is_node(wants):
@@ -46,6 +48,22 @@ def opensearch_name(probe, wants):
     if _is_node(wants) and seen["formed"] and seen["name"] and seen["name"] != wants.opensearch["name"]:
         yield ("its OpenSearch is part of the cluster %s, and %s is asked for" % (seen["name"], wants.opensearch["name"]),
                "%s: its nodes would no longer know each other" % seen["name"], "set cluster_opensearch_name to %s" % seen["name"])
+
+
+def opensearch_roles(probe, wants):
+    """The engine starts no node that has on its disk what its roles have no use for: shards without data, the cluster's state without data and a vote."""
+    seen = probe["opensearch"]
+    if not _is_node(wants) or not seen["formed"]:
+        return
+    is_data, is_manager = (part in wants.parts for part in ("opensearch_data", "opensearch_managers"))
+    if "data" in seen["roles"] and not is_data:
+        yield ("its node of OpenSearch holds data, and opensearch_data does not have it any more",
+               "a node without data, which the engine starts in another role",
+               "put it back into opensearch_data and run opensearch_node_replace for it, which takes its shards and its data away; then take it out")
+    elif "cluster_manager" in seen["roles"] and not is_data and not is_manager:
+        yield ("its node of OpenSearch keeps the cluster's state, and opensearch_managers does not have it any more",
+               "a node without that, which the engine starts in another role",
+               "put it back into opensearch_managers and run opensearch_node_replace for it, which moves its data aside; then take it out")
 
 
 def opensearch_heap(probe, wants):

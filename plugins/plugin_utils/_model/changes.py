@@ -84,7 +84,8 @@ CLUSTER = {
                                             "newer one (preflight: opensearch_version)"),
     "cluster_opensearch_dashboards_archive": (ROLLED_OUT, "the new version beside the old one, then " + _DASHBOARDS),
     "cluster_opensearch_dashboards_names": (ROLLED_OUT, "the certificates, then " + _DASHBOARDS),
-    "opensearch_index_replicas": (ROLLED_OUT, "by the API, without a restart; indices that are there keep their copies: opensearch_index_settings changes those"),
+    "opensearch_index_replicas": (ROLLED_OUT, "by the API, without a restart, in the place of a `cluster.default_number_of_replicas` that somebody has set; "
+                                              "indices that are there keep their copies: opensearch_index_settings changes those"),
     "opensearch_heap": (ROLLED_OUT, _OPENSEARCH),
     "opensearch_backup_schedule": (ROLLED_OUT, "the timer on each node, and Prometheus' rules; where it is taken away, the timer finds no settings and does "
                                                "nothing"),
@@ -278,8 +279,13 @@ HOSTS = (
     ("an OpenSearch node is added", ROLLED_OUT, "it joins, and shards move to it; a data node in a zone that had none restarts the others one at a time"),
     ("an OpenSearch manager is added or taken out", ROLLED_OUT, "the nodes look for managers where the inventory has them, without a restart; one that is "
                                                                 "taken out runs on until it is stopped: stop one at a time"),
-    ("an OpenSearch ingest node is added", ROLLED_OUT, "it joins, and clients of the collection ask it first; with the first one the data nodes are restarted "
-                                                       "one at a time, and run no ingest pipeline any more"),
+    ("an OpenSearch ingest node is added", ROLLED_OUT, "it joins, and the collection asks it first; Dashboards restarts, and asks it too; with the first one "
+                                                       "the data nodes are restarted one at a time, and run no ingest pipeline any more"),
+    ("an OpenSearch ingest node is taken out", BY_HAND,
+     "run opensearch_node_replace for it while it is in the inventory, which stops it. Before the last one put data nodes into the group and run site, which "
+     "restarts them one at a time: somebody has to run the pipelines"),
+    ("an OpenSearch node leaves opensearch_data and stays in another group", REFUSED,
+     "the engine starts no node without the role of what is on its disk: run opensearch_node_replace for it first (preflight: opensearch_roles)"),
     ("an OpenSearch data node is taken out", BY_HAND, "it runs on and keeps its shards: exclude it from allocation and wait until it has none, then stop it"),
     ("an instance of OpenSearch Dashboards is added", ROLLED_OUT, "it is installed, the nodes' packet filters let it in, and the balancers lead to it"),
     ("an instance of OpenSearch Dashboards is taken out", BY_HAND,

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import Counter
 
 from .dashboards import GROUP as DASHBOARDS
-from .opensearch import DATA, MANAGERS, data_zones, is_spread, managers_survive_a_zone
+from .opensearch import DATA, INGEST, MANAGERS, data_zones, is_spread, managers_survive_a_zone
 
 
 def policy_engine(plan):
@@ -81,6 +81,10 @@ def _opensearch(plan, promise, names):
     promise(len(managers) > 2, "OpenSearch elects another manager while any %d of %s %s away." % (
         (len(managers) - 1) // 2, ", ".join(managers), "is" if (len(managers) - 1) // 2 == 1 else "are"),
         "OpenSearch takes no write while any one of its managers (%s) is away." % ", ".join(managers))
+    ingest = names(INGEST)
+    if ingest:
+        promise(len(ingest) > 1, "Documents go through OpenSearch's pipelines while any one of %s is away." % ", ".join(ingest),
+                "No document goes through a pipeline of OpenSearch while %s is away: it is the only ingest node." % ingest[0])
     promise(replicas > 0, "No acknowledged document is lost with one data node.", "Documents are lost with the data node that holds them: "
             "opensearch_index_replicas is 0.")
     promise(is_spread(plan) and replicas > 0 and managers_survive_a_zone(plan), "OpenSearch goes on without any one zone, with all documents.",

@@ -102,7 +102,8 @@ VARIABLES = (
     _variable("cluster_opensearch_dashboards_names", "list of SANs", [],
               "More names and addresses in the certificates of OpenSearch Dashboards: those that users come by."),
     _variable("opensearch_index_replicas", "count", 1,
-              "How many copies beside the first an index of OpenSearch has that is made without a number of its own. An inventory that cannot place them, or "
+              "How many copies beside the first an index of OpenSearch has that is made without a number of its own; with 0 each such index is away while its "
+              "node restarts, and no rolling restart begins. An inventory that cannot place them, or "
               "would lose all of them with one zone, is refused."),
     _variable("opensearch_heap", "heap", "",
               "Memory of the host's OpenSearch heap, such as 4g or 512m; half of the host's memory and at most 31g where it is not set.", scope="host"),

@@ -33,6 +33,7 @@ KEPT = {
     "ironrack.cluster.kubeconfig": ("path",),
     "ironrack.cluster.mirror_images": ("pushed",),
     "ironrack.cluster.mirror_sync": ("sent", "removed", "bytes"),
+    "ironrack.cluster.opensearch_cluster_settings": ("changed_settings",),
     "ironrack.cluster.opensearch_index_settings": ("changed_indices",),
     "ironrack.cluster.opensearch_node": ("action", "reasons"),
     "ironrack.cluster.opensearch_node_exclusion": ("excluded",),

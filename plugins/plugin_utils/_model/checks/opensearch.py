@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ansible_collections.ironrack.cluster.plugins.module_utils._opensearch import expiry, snapshots
 
-from ..opensearch import DATA, MANAGERS, NODES, S3, SCHEDULE, data_zones, managers_survive_a_zone, nodes, placeable, schedule, versions
+from ..opensearch import DATA, INGEST, MANAGERS, NODES, S3, SCHEDULE, data_zones, managers_survive_a_zone, nodes, placeable, schedule, versions
 from ..problems import did_you_mean
 from ..settle import some
 from .registry import check
@@ -116,6 +116,17 @@ def production_opensearch_survives_a_zone(plan, releases):
     elif zones and not replicas:
         yield ("opensearch_index_replicas", "it is 0: with a lost zone, and with a lost node, indices are lost", "1 or more (cluster_profile: production)",
                "leave it out (1 is the default)")
+
+
+@check("cluster_profile", "zone")
+def production_opensearch_ingest_redundant(plan, releases):
+    hosts = plan.group(INGEST)
+    if _is_production(plan) and len(hosts) == 1:
+        yield ("group %s" % INGEST, "it has 1 host: while it restarts, no document goes through a pipeline", "2 hosts or more (cluster_profile: production)",
+               "add one, or take it out: data nodes run the pipelines then")
+    elif _is_production(plan) and hosts and len({host.values["zone"] for host in hosts}) == 1:
+        yield ("group %s" % INGEST, "all of it stands in zone %s: with that zone no document goes through a pipeline" % (hosts[0].values["zone"] or "''"),
+               "ingest nodes in two zones or more (cluster_profile: production)", "put one into another zone")
 
 
 @check("cluster_profile")

@@ -236,9 +236,9 @@ def test_info_of_policies_without_index_management_is_one_clear_error(engine, ca
 
 def test_info_reads_policies_page_by_page(engine, call, monkeypatch):
     monkeypatch.setattr(listing, "PAGE", 2)
-    every = [{"_id": "p%d" % number, "policy": {"states": []}} for number in range(3)]
+    every = [{"_id": "p%d-sm-policy" % number, "policy": {"states": []}} for number in range(3)]
     answer = engine.answer
     monkeypatch.setattr(engine, "answer", lambda method, path, query, *rest: (
         200, {"policies": every[int(query["from"]):int(query["from"]) + 2], "total_policies": 3}) if path == "/_plugins/_ism/policies" else answer(
             method, path, query, *rest))
-    assert list(call(opensearch_info, gather=["ism_policies"])["ism_policies"]) == ["p0", "p1", "p2"]
+    assert list(call(opensearch_info, gather=["ism_policies"])["ism_policies"]) == ["p%d-sm-policy" % number for number in range(3)]
