@@ -85,7 +85,8 @@ def opensearch_ingest(inventory):
         last = refused(alone, "opensearch_node_replace", *words(victim), told="the only node that runs ingest pipelines", record="opensearch-ingest-last")
     with altered(inventory, opensearch_data=data[1:], **{GROUP: [*own, data[0]]}) as other:
         # As many copies as the nodes that are left would have room for.
-        moved = refused(other, "site", "-e", json.dumps({"opensearch_index_replicas": 1}), told="holds data, and opensearch_data does not have it any more", record="opensearch-ingest-moved")
+        moved = refused(other, "site", "-e", json.dumps({"opensearch_index_replicas": 1}),
+                        told="holds data, and opensearch_data does not have it any more", record="opensearch-ingest-moved")
     api.well(first, "DELETE", "/" + INDEX)
     api.well(first, "DELETE", "/_ingest/pipeline/" + INDEX)
     say("opensearch-ingest: %s, after a check run that changed nothing, out in %.0f s, the same once more changes nothing; back as another node in %.0f s; %d "

@@ -212,12 +212,14 @@ def test_info_lists_what_other_modules_have_there_in_the_form_that_they_compare(
     engine.answers = {
         ("GET", "/_index_template"): (200, {"index_templates": [{"name": "logs", "index_template": {
             "index_patterns": ["logs-*"], "template": {"settings": {"index": {"number_of_replicas": "1"}}}, "composed_of": []}}]}),
-        ("GET", "/_alias"): (200, {"logs-2": {"aliases": {"logs": {"is_write_index": True}}}, "logs-1": {"aliases": {"logs": {}, "old": {}}}, "x": {"aliases": {}}}),
+        ("GET", "/_alias"): (200, {"logs-2": {"aliases": {"logs": {"is_write_index": True}}}, "logs-1": {"aliases": {"logs": {}, "old": {}}},
+                                   "x": {"aliases": {}}}),
         ("GET", "/_snapshot"): (200, {"r": {"type": "s3", "settings": {"bucket": "b", "path_style_access": "true"}}}),
         ("GET", "/_plugins/_security/api/internalusers"): (200, {"shipper": {"hash": "", "backend_roles": ["writers"], "reserved": False, "static": False}}),
         ("GET", "/_plugins/_security/api/roles"): (200, {"b": {"cluster_permissions": ["x"], "static": True}, "a": {"cluster_permissions": []}}),
         ("GET", "/_plugins/_security/api/rolesmapping"): (200, {"a": {"users": ["u2", "u1"]}}),
-        ("GET", "/_plugins/_ism/policies"): (200, {"policies": [{"_id": "hot", "policy": of_ism({"states": [{"name": "hot", "actions": []}]})}], "total_policies": 1}),
+        ("GET", "/_plugins/_ism/policies"): (200, {
+            "policies": [{"_id": "hot", "policy": of_ism({"states": [{"name": "hot", "actions": []}]})}], "total_policies": 1}),
         ("GET", "/_plugins/_sm/policies"): (200, {"policies": [{"_id": "nightly-sm-policy", "sm_policy": of_sm("nightly", sm)}], "total_policies": 1})}
     found = call(opensearch_info, gather=list(listing.KINDS))
     assert found["index_templates"] == {"logs": {"index_patterns": ["logs-*"], "template": {"settings": {"index.number_of_replicas": "1"}}}}
