@@ -24,7 +24,9 @@ def module(nodes, name, arguments, check=False):
     given = dict({"urls": ["https://%s:%d" % (address, api.PORT) for address in nodes.values()], "ca_file": str(api.CA), "cert_file": str(api.CERT),
                   "key_file": str(api.KEY)}, **arguments)
     words = ["ansible", "localhost", "-vvv", "-m", "ironrack.cluster.opensearch_" + name, "-a", json.dumps(given), *(["--check"] if check else [])]
-    done = subprocess.run(words, cwd=ROOT, timeout=120, capture_output=True, text=True, check=False, env=dict(os.environ, ANSIBLE_NOCOLOR="1"))
+    # Whatever whoever calls wants to read: a scenario asks for YAML.
+    environment = dict(os.environ, ANSIBLE_NOCOLOR="1", ANSIBLE_CALLBACK_RESULT_FORMAT="json")
+    done = subprocess.run(words, cwd=ROOT, timeout=120, capture_output=True, text=True, check=False, env=environment)
     if "user_password" in arguments and arguments["user_password"] in done.stdout + done.stderr:
         raise NotProved("opensearch_%s: the password that it was given is in what it prints" % name)
     found = RESULT.search(done.stdout)

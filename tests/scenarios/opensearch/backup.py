@@ -96,6 +96,21 @@ def opensearch_backup(inventory):
         "checksum over all documents under %s and %s; once more: nothing changed" % (snapshot, before[0], backed, restored, ALIAS, INDEX))
 
 
+def blob_of(store, index, since):
+    """A snapshot has other indices too, whose damage the restore of one would rightly pass by.
+
+    :returns: the path of a large blob of an index in the object store. :param since: it came there after this time.
+    """
+    lists = on(store, "sudo", "find", FOLDER, "-name", "index-[0-9]*").split()
+    newest = max(lists, key=lambda path: int(path.rpartition("-")[2]))
+    folder = json.loads(on(store, "sudo", "cat", newest))["indices"][index]["id"]
+    found = on(store, "sudo", "find", FOLDER, "-path", "*/indices/%s/*" % folder, "-name", "__*", "-size", "+100k", "-newermt", "@%d" % since, "-print",
+               "-quit").strip()
+    if not found:
+        raise NotProved("no blob of %s was found below %s" % (index, FOLDER))
+    return found
+
+
 def opensearch_damaged(inventory):
     """A damaged blob, and an object store without an answer: both are told, and no alias has moved; mended, the same restore ends well."""
     first = next(iter(api.nodes(inventory).values()))
@@ -104,9 +119,7 @@ def opensearch_damaged(inventory):
     before, held, begun = content(first, ALIAS), aliases(first), time.time()
     playbook(inventory, "opensearch_backup", record="opensearch-damaged-backup")
     snapshot = snapshots(first)[-1]
-    blob = on(store, "sudo", "find", FOLDER, "-path", "*/indices/*", "-name", "__*", "-size", "+100k", "-newermt", "@%d" % begun, "-print", "-quit").strip()
-    if not blob:
-        raise NotProved("no blob of data was found below %s" % FOLDER)
+    blob = blob_of(store, INDEX, begun)
     on(store, "sudo", "cp", "--archive", blob, "/var/tmp/blob")
     on(store, "sudo", "dd", "if=/dev/zero", "of=" + blob, "bs=1024", "seek=8", "count=4", "conv=notrunc")
     try:
@@ -198,9 +211,9 @@ def damaged_proof(inventory, first, store):
     before = series(first)
     status, text = slot(inventory, "opensearch-retention-whole", opensearch_backup_dry_run=True, opensearch_backup_prove_every=10 ** 9)
     taken = [one for one in series(first) if one not in before]
-    blob = on(store, "sudo", "find", FOLDER, "-path", "*/indices/*", "-name", "__*", "-size", "+100k", "-newermt", "@%d" % begun, "-print", "-quit").strip()
-    if status or not taken or not blob:
-        raise NotProved("no snapshot to be damaged: %s, %s, %s: %s" % (status, taken, blob, text[-800:]))
+    if status or not taken:
+        raise NotProved("no snapshot to be damaged: %s, %s: %s" % (status, taken, text[-800:]))
+    blob = blob_of(store, INDEX, begun)
     on(store, "sudo", "dd", "if=/dev/zero", "of=" + blob, "bs=1024", "seek=8", "count=4", "conv=notrunc")
     held = series(first)
     status, text = slot(inventory, "opensearch-retention-damaged", opensearch_backup_slot=86400)
