@@ -101,7 +101,8 @@ def blob_of(store, index, since):
 
     :returns: the path of a large blob of an index in the object store. :param since: it came there after this time.
     """
-    lists = on(store, "sudo", "find", FOLDER, "-name", "index-[0-9]*").split()
+    # Each shard has lists too, below the folders of indices.
+    lists = on(store, "sudo", "find", FOLDER, "-name", "index-[0-9]*", "-not", "-path", "*/indices/*").split()
     newest = max(lists, key=lambda path: int(path.rpartition("-")[2]))
     folder = json.loads(on(store, "sudo", "cat", newest))["indices"][index]["id"]
     found = on(store, "sudo", "find", FOLDER, "-path", "*/indices/%s/*" % folder, "-name", "__*", "-size", "+100k", "-newermt", "@%d" % since, "-print",
