@@ -36,6 +36,7 @@ def ask(module, question, connect=OpenSearchClient):
     except IronrackError as error:
         if not module.check_mode or error.details.get("status") != LOST:
             raise
+        module.warn("what there is cannot be said, so all of it is foreseen as new: %s" % error)
     return None, None
 
 

@@ -4,6 +4,8 @@
 """What Prometheus scrapes: hosts and the cluster's parts as the model has them, pods as a daemon of ours tells them."""
 from __future__ import annotations
 
+from .._model.opensearch import NODES
+
 FOLDER = "/etc/ironrack/prometheus"
 RULES = FOLDER + "/rules.yml"
 PASSWORD, WEB = FOLDER + "/password", FOLDER + "/web.yml"
@@ -13,7 +15,6 @@ PORT, ALERTMANAGER_PORT, NODE_PORT, BALANCER_PORT, ETCD_PORT, KUBELET_PORT, OPEN
 TARGETS = "/var/lib/ironrack-pod-targets"
 #: What role llm_service labels pods with.
 SERVICE_LABEL, RELEASE_LABEL = "ironrack.cluster/service", "ironrack.cluster/release"
-OPENSEARCH = ("opensearch_managers", "opensearch_data", "opensearch_ingest")
 #: Histograms of thousands of series each, that no rule of ours reads.
 DROPPED = "(apiserver_request_(sli|body_size)_.*|(apiserver_response_sizes|apiserver_watch_.*|apiserver_admission_.*|etcd_request_duration_seconds|" \
     "workqueue_.*|rest_client_.*|storage_operation_.*|kubelet_runtime_operations_.*|apiserver_request_duration_seconds)_bucket)"
@@ -75,7 +76,7 @@ class Scrapes:
             # Under cAdvisor's own times series of pods that have gone would last five minutes, and gates want fresh ones.
             self._job("containers", nodes, KUBELET_PORT, metrics_path="/metrics/cadvisor", honor_timestamps=False, metric_relabel_configs=[
                 {"source_labels": ["__name__"], "regex": CADVISOR, "action": "keep"}], **https),
-            self._job("opensearch", list(dict.fromkeys(name for group in OPENSEARCH for name in self._group(group))), OPENSEARCH_PORT)]
+            self._job("opensearch", list(dict.fromkeys(name for group in NODES for name in self._group(group))), OPENSEARCH_PORT)]
         return [job for job in made if job] + [self._pods(service) for service in self._services]
 
     def _job(self, name, hosts, port, **settings):

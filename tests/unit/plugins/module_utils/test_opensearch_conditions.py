@@ -94,6 +94,13 @@ def test_nothing_is_never_green():
     assert told["opensearch_certificates_valid"]["verdict"] == INCONCLUSIVE
 
 
+def test_a_node_without_a_zone_is_well_where_the_inventory_gives_it_none():
+    nodes = [dict(one, zone="") if one["name"] == "os2" else one for one in expected()["nodes"]]
+    assert verdicts(change(("members", 1, "zone"), None), wanted=expected(nodes=nodes))["opensearch_zones"]["verdict"] == PASS
+    told = verdicts(change(("members", 1, "zone"), "b"), wanted=expected(nodes=nodes))["opensearch_zones"]
+    assert told["verdict"] == FAIL and "os2 says b, not none" in told["seen"]
+
+
 def test_what_a_cluster_does_not_have_is_not_judged():
     told = verdicts(healthy(), wanted=expected(spread=False, backups=None))
     assert not {"opensearch_zones", "opensearch_backups_recent", "opensearch_backups_proved"} & set(told)

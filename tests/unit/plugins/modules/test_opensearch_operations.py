@@ -47,6 +47,13 @@ def test_a_transient_setting_that_wins_is_a_warning(engine, call):
     assert call(opensearch_cluster_settings, settings={"a": {"b": 2}})["shadowed"] == []
 
 
+def test_a_check_run_without_a_manager_says_that_it_knows_nothing(engine, call):
+    engine.answers[("GET", "/_cluster/settings")] = LOST
+    foreseen = call(opensearch_cluster_settings, check=True, settings={"a.b": 1})
+    assert foreseen["changed"] and "what there is cannot be said" in json.dumps(foreseen["warnings"])
+    assert call(opensearch_cluster_settings, settings={"a.b": 1})["failed"] and not engine.writes()
+
+
 def test_settings_that_cannot_be_fail_in_the_engine_s_words(engine, call):
     assert "persistent setting [nonsense], not recognized" in call(opensearch_cluster_settings, settings={"nonsense": 1})["msg"]
     assert "there twice" in call(opensearch_cluster_settings, settings={"a.b": 1, "a": {"b": 2}})["msg"] and not engine.persistent
